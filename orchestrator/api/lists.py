@@ -1,0 +1,117 @@
+"""Lists (CONTRACT §2): keyset pages in a stated total order, and bytes that are made once per revision.
+
+A list's bytes are kept under (org, kind, revision, query). The revision is the number of the last event that changed the kind, one
+index look-up; so an unchanged list costs neither rows nor JSON, and a 304 is decided without either. It is read before the rows:
+a commit in between can only make kept bytes newer than their key says, and nobody asks for that key again.
+"""
+
+import base64
+import binascii
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cachetools
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
+from django_filters import FilterSet
+
+from orchestrator.api.conditional import etag_of
+from orchestrator.api.renderers import to_json
+from orchestrator.core.errors import ValidationFailed
+
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+_CACHE_BYTES: Final = 64 * 1024 * 1024
+_PAGE_PARAMETERS: Final = frozenset({"limit", "cursor", "format"})
+
+_cache: cachetools.LRUCache[tuple[Any, ...], tuple[bytes, str]] = cachetools.LRUCache(
+    _CACHE_BYTES, getsizeof=lambda entry: len(entry[0]) + 500
+)
+_cache_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How one kind of list is read. ``order`` is one unique column, ``-`` first for descending; ids sort by creation."""
+
+    kind: str
+    represent: Callable[[Sequence[Any]], list[dict[str, Any]]]
+    filters: type[FilterSet] | None = None
+    order: str = "-id"
+
+
+def answer(listing: Listing, rows: Callable[[], QuerySet[Any]], scope: tuple[Any, ...], query: QueryDict) -> tuple[bytes, str]:
+    """The list's body and ETag. ``scope`` holds all that the rows depend on beside the query: org, kind, revision.
+
+    Raises ValidationFailed, by parameter, for an unknown filter or a bad value.
+    """
+    key = (*scope, tuple(sorted((name, *values) for name, values in query.lists())))
+    with _cache_lock:
+        kept = _cache.get(key)
+    if kept is None:
+        body = to_json(_page(listing, rows(), query))
+        kept = (body, etag_of(body))
+        with _cache_lock:
+            if len(body) < _CACHE_BYTES:
+                _cache[key] = kept
+    return kept
+
+
+def _page(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> dict[str, Any]:
+    limit = _limit(query)
+    rows = _after_cursor(listing, _filtered(listing, rows, query), query.get("cursor"))
+    page: list[Model] = list(rows.order_by(listing.order)[: limit + 1])
+    more, page = len(page) > limit, page[:limit]
+    column = listing.order.lstrip("-")
+    next_cursor = _encode(getattr(page[-1], column)) if more else None
+    return {"kind": listing.kind, "items": listing.represent(page), "next_cursor": next_cursor}
+
+
+def _limit(query: QueryDict) -> int:
+    raw = query.get("limit", str(DEFAULT_LIMIT))
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 5 and 1 <= int(raw) <= MAX_LIMIT):
+        raise ValidationFailed(details={"limit": [f"Must be a whole number from 1 to {MAX_LIMIT}."]})
+    return int(raw)
+
+
+def _filtered(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> QuerySet[Any]:
+    known = set(listing.filters.base_filters) if listing.filters else set()
+    if unknown := [name for name in query if name not in known | _PAGE_PARAMETERS]:
+        raise ValidationFailed(details={name: ["There is no such filter."] for name in unknown})
+    if any("\x00" in value for _, values in query.lists() for value in values):
+        raise ValidationFailed(details={"query": ["A parameter contains a NUL character."]})
+    if listing.filters is None:
+        return rows
+    filterset = listing.filters(query, queryset=rows)
+    if not filterset.is_valid():
+        raise ValidationFailed(details={name: list(found) for name, found in filterset.errors.items()})
+    return filterset.qs
+
+
+def _after_cursor(listing: Listing, rows: QuerySet[Any], cursor: str | None) -> QuerySet[Any]:
+    if cursor is None:
+        return rows
+    comparison = "lt" if listing.order.startswith("-") else "gt"
+    return rows.filter(**{f"{listing.order.lstrip('-')}__{comparison}": _decode(cursor)})
+
+
+def _encode(value: uuid.UUID | int) -> str:
+    raw = value.bytes if isinstance(value, uuid.UUID) else b"n" + str(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(cursor: str) -> uuid.UUID | int:
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        return uuid.UUID(bytes=raw) if len(raw) == 16 else int(raw.removeprefix(b"n"))
+    except (ValueError, binascii.Error) as error:
+        raise ValidationFailed(details={"cursor": ["This is not a cursor that we gave."]}) from error
+
+
+def forget() -> None:
+    """Drop all kept lists (tests use it: their databases begin again at the same revisions)."""
+    with _cache_lock:
+        _cache.clear()

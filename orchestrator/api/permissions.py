@@ -1,0 +1,22 @@
+"""Who may call what: one scope for reading a viewset, one for writing it, both declared on it."""
+
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from orchestrator.core.errors import NotAuthenticated
+
+
+class HasScope(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Raises NotAuthenticated for anonymous callers (public views aside), PermissionDenied without the scope."""
+        action = getattr(view, "action", None)
+        if action is None:  # a method that this route does not have: 405 says so, to everybody
+            return True
+        if request.auth is None:
+            if action in getattr(view, "public_actions", ()):
+                return True
+            raise NotAuthenticated
+        request.auth.require(view.read_scope if request.method in SAFE_METHODS else view.write_scope)
+        return True

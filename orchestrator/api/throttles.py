@@ -1,0 +1,44 @@
+"""Rate limits (CONTRACT §2), counted by django-ratelimit in the cache: Redis shares them between processes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from orchestrator.core.errors import RateLimited
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address: what the outermost trusted proxy saw, counted from the right (a client may write the left)."""
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        address = hops[-min(settings.TRUSTED_PROXIES, len(hops))] if hops else address
+    return address or "unknown"
+
+
+def limit(request: HttpRequest, *, group: str, key: str, rate: str) -> None:
+    """Count one call of ``key`` in ``group``. Raises RateLimited, with Retry-After, beyond ``rate``."""
+    named: Callable[[str, HttpRequest], str] = lambda _group, _request: key  # noqa: E731
+    usage = get_usage(request, group=group, key=named, rate=rate, increment=True)
+    if usage and usage["should_limit"]:
+        raise RateLimited(headers={"Retry-After": str(max(1, int(usage["time_left"])))})
+
+
+class NamedRateThrottle(BaseThrottle):
+    """``RATE_LIMIT`` for API keys and anonymous callers, ``RATE_LIMIT_USER`` for people."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        actor = request.auth
+        if actor is None:
+            key, rate = f"ip:{client_address(request._request)}", settings.RATE_LIMIT
+        elif actor.kind == "api_key":
+            key, rate = str(actor), settings.RATE_LIMIT
+        else:
+            key, rate = str(actor), settings.RATE_LIMIT_USER
+        limit(request._request, group="api", key=key, rate=rate)
+        return True

@@ -1,0 +1,87 @@
+"""The base of every viewset. What CONTRACT §2 asks of each endpoint is here once, so that a viewset says only what is its own."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from orchestrator.api import conditional, lists, parsers
+from orchestrator.api.serializers import StrictSerializer
+from orchestrator.core.errors import NotFound, ValidationFailed
+from orchestrator.core.ids import parse_uuid
+from orchestrator.events import services as events
+from orchestrator.identity.actors import Actor
+
+
+class BaseViewSet(ViewSet):
+    """Reads need ``read_scope``, writes ``write_scope``; actions in ``public_actions`` are open to anonymous callers."""
+
+    read_scope: ClassVar[str] = "read"
+    write_scope: ClassVar[str] = "write"
+    public_actions: ClassVar[tuple[str, ...]] = ()
+    max_body_bytes: ClassVar[int] = parsers.DEFAULT_LIMIT
+    listing: ClassVar[lists.Listing]
+
+    @property
+    def actor(self) -> Actor:
+        return self.request.auth  # type: ignore[no-any-return]
+
+    def body(self, serializer: type[StrictSerializer], *, partial: bool = False) -> dict[str, Any]:
+        """The validated request body. Raises ValidationError by field."""
+        if not isinstance(self.request.data, dict):
+            raise ValidationFailed(details={"body": ["Send a JSON object."]})
+        checked = serializer(data=self.request.data, partial=partial)
+        checked.is_valid(raise_exception=True)
+        return checked.validated_data  # type: ignore[no-any-return]
+
+    def no_parameters(self) -> None:
+        """Raises ValidationFailed for any query parameter, on endpoints that take none."""
+        if unknown := [name for name in self.request.query_params if name != "format"]:
+            raise ValidationFailed(details={name: ["There is no such parameter."] for name in unknown})
+
+    def path_id(self, text: str) -> uuid.UUID:
+        """An id from the path; a malformed one names nothing. Raises NotFound."""
+        found = parse_uuid(text)
+        if found is None:
+            raise NotFound
+        return found
+
+    def resource(self, resource: dict[str, Any], *, status: int = 200, location: str | None = None) -> Response:
+        """A single resource with its strong ETag; 304 when a read names it in If-None-Match."""
+        body, etag = conditional.represent(resource)
+        response = self.conditional(lambda: body, etag, status=status)
+        if location:
+            response["Location"] = location
+        return response
+
+    def conditional(self, body: Callable[[], bytes], etag: str, *, status: int = 200) -> Response:
+        """``body`` with ``etag``, or 304 without it."""
+        sent = self.request.headers.get("If-None-Match")
+        if sent is not None and self.request.method in ("GET", "HEAD"):
+            if tag := conditional.matching_tag(sent, etag):
+                return Response(status=304, headers={"ETag": tag})
+        return Response(body(), status=status, headers={"ETag": etag})
+
+    def check_if_match(self, resource: dict[str, Any]) -> None:
+        """Raises PreconditionRequired without If-Match and PreconditionFailed when it names another version."""
+        _, etag = conditional.represent(resource)
+        conditional.check_if_match(self.request.headers.get("If-Match"), etag)
+
+    def list_rows(self, org_id: uuid.UUID) -> QuerySet[Any]:
+        """The rows of the org that this viewset lists, unfiltered and unordered."""
+        raise NotImplementedError
+
+    def answer_list(self, org_id: uuid.UUID, *, revision: Any = None, within: Any = None) -> Response:
+        """The org's list, or 304. ``within`` names a narrower place than the org, such as one run."""
+        if revision is None:
+            revision = events.revision(org_id, self.listing.kind)
+        scope = (org_id, self.listing.kind, within, revision)
+        body, etag = lists.answer(self.listing, lambda: self.list_rows(org_id), scope, self.request.query_params)
+        return self.conditional(lambda: body, etag)
+
+    def list(self, request: Request) -> Response:
+        return self.answer_list(self.actor.org_id)

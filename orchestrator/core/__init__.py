@@ -1,0 +1,1 @@
+"""Pure pieces without models: errors, canonical JSON, ids, clock, request context."""

@@ -1,0 +1,95 @@
+"""DatabaseWrapper that takes its turn before BEGIN IMMEDIATE.
+
+SQLite lets one transaction write at a time; the others poll with growing sleeps (its busy handler), so that under load a
+writer may starve and the tail grows to a second. Threads of one process wait here in the order in which they came;
+only other processes still meet the busy timeout.
+"""
+
+import threading
+from collections import deque
+from typing import Any
+
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
+from django.db.utils import OperationalError
+
+
+class FairLock:
+    """A mutex that serves its waiters first come, first served. Not reentrant."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._waiters: deque[threading.Lock] = deque()
+        self._held = False
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds; False when the turn did not come."""
+        with self._mutex:
+            if not self._held:
+                self._held = True
+                return True
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiters.append(turn)
+        if turn.acquire(timeout=timeout):
+            return True
+        with self._mutex:
+            if turn in self._waiters:
+                self._waiters.remove(turn)
+                return False
+        return True  # the turn came between the time-out and the removal
+
+    def release(self) -> None:
+        """Hand the lock to the longest waiter, if there is one."""
+        with self._mutex:
+            if self._waiters:
+                self._waiters.popleft().release()
+            else:
+                self._held = False
+
+
+_locks: dict[str, FairLock] = {}
+_locks_guard = threading.Lock()
+
+
+def _lock_for(database: str) -> FairLock:
+    with _locks_guard:
+        return _locks.setdefault(database, FairLock())
+
+
+class DatabaseWrapper(SQLiteWrapper):
+    """Holds the process's write turn of its database file from BEGIN to COMMIT, ROLLBACK or close."""
+
+    _turn: FairLock | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        lock = _lock_for(str(self.settings_dict["NAME"]))
+        if self._turn is None:
+            if not lock.acquire(timeout=self.settings_dict["OPTIONS"].get("timeout", 5)):
+                raise OperationalError("database is locked: no turn to write came in time")
+            self._turn = lock
+        try:
+            super()._start_transaction_under_autocommit()
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            turn, self._turn = self._turn, None
+            turn.release()
+
+    def _commit(self) -> Any:
+        super()._commit()
+        self._end_turn()  # a COMMIT that failed keeps its turn until the ROLLBACK that follows
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()
+        finally:
+            self._end_turn()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()
+        finally:
+            self._end_turn()

@@ -1,0 +1,155 @@
+"""Reads the environment (CONTRACT §6) and refuses what makes no sense with one line that names the variable."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+_RATE = re.compile(r"([1-9]\d*)/(\d*)([smhd])")
+
+
+class Environment:
+    """Typed access to variables. Every refusal ends the process: a half-configured server is worse than none."""
+
+    def __init__(self, dotenv: Path | None = BASE_DIR / ".env"):
+        if dotenv is not None and dotenv.exists():
+            environ.Env.read_env(dotenv)
+        self._env = environ.Env()
+
+    def refuse(self, name: str, why: str) -> NoReturn:
+        raise SystemExit(f"orchestrator: {name} {why}")
+
+    def text(self, *names: str, default: str = "") -> str:
+        """The first of ``names`` that is set and not empty, else ``default``."""
+        values = (str(self._env(name, default="")).strip() for name in names)
+        return next((value for value in values if value), default)
+
+    def has(self, *names: str) -> bool:
+        return bool(self.text(*names))
+
+    def _parsed(self, name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            return parse(raw)
+        except (ValueError, KeyError):
+            self.refuse(name, f"must be {expected}, not {raw!r}.")
+
+    def flag(self, name: str, default: bool) -> bool:
+        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+        return self._parsed(name, default, lambda raw: words[raw.lower()], "true or false")
+
+    def integer(self, *names: str, default: int, low: int, high: int) -> int:
+        name = next((n for n in names if self.has(n)), names[0])
+        value = self._parsed(name, default, int, f"a whole number from {low} to {high}")
+        if not low <= value <= high:
+            self.refuse(name, f"must be a whole number from {low} to {high}, not {value}.")
+        return value
+
+    def seconds(self, name: str, default: float, low: float, high: float) -> float:
+        value = self._parsed(name, default, float, f"a number of seconds from {low:g} to {high:g}")
+        if not low <= value <= high:
+            self.refuse(name, f"must be a number of seconds from {low:g} to {high:g}, not {value:g}.")
+        return value
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default=default)
+        if value not in allowed:
+            self.refuse(name, f"must be one of {', '.join(allowed)}, not {value!r}.")
+        return value
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        return [word for word in (part.strip() for part in self.text(name, default=default).split(",")) if word]
+
+    def origins(self, name: str, default: str) -> list[str]:
+        for origin in (found := self.words(name, default)):
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+                self.refuse(name, f"must list origins such as https://example.org, not {origin!r}.")
+        return found
+
+    def rate(self, name: str, default: str) -> str:
+        """``60/m``: how many in how long (django-ratelimit's form)."""
+        return self._parsed(name, default, lambda raw: _RATE.fullmatch(raw)[0], "a rate such as 60/m")  # type: ignore[index]
+
+
+def database(env: Environment) -> dict[str, Any]:
+    """Django's DATABASES["default"], from DATABASE_URL, DATABASE_PATH or DB_HOST and its companions, in this order."""
+    if env.has("DATABASE_URL"):
+        return _from_url(env)
+    if env.has("DATABASE_PATH"):
+        return _sqlite(env, env.text("DATABASE_PATH"))
+    if env.has("DB_HOST"):
+        return _postgres({
+            "HOST": env.text("DB_HOST"),
+            "PORT": env.integer("DB_PORT", default=5432, low=1, high=65535),
+            "NAME": env.text("DB_NAME", default="orchestrator"),
+            "USER": env.text("DB_USER", default="orchestrator"),
+            "PASSWORD": env.text("DB_PASSWORD"),
+        })
+    return _sqlite(env, str(BASE_DIR / "data" / "orchestrator.db"))
+
+
+def _from_url(env: Environment) -> dict[str, Any]:
+    # The seeds spell async drivers in the scheme; both databases are the same to us.
+    url = re.sub(r"^(\w+)\+\w+://", r"\1://", env.text("DATABASE_URL"))
+    scheme = url.partition("://")[0]
+    if scheme == "sqlite":
+        return _sqlite(env, url.removeprefix("sqlite:///"))
+    if scheme not in ("postgres", "postgresql", "psql"):
+        env.refuse("DATABASE_URL", "must begin with sqlite:/// or postgresql://.")
+    try:
+        return _postgres(environ.Env.db_url_config(url))
+    except (ValueError, KeyError, environ.ImproperlyConfigured):
+        env.refuse("DATABASE_URL", "must look like postgresql://user:password@host:5432/name.")
+
+
+def _sqlite(env: Environment, path: str) -> dict[str, Any]:
+    if not path or path.endswith("/"):
+        env.refuse("DATABASE_URL or DATABASE_PATH", "must name a SQLite file, such as ./data/orchestrator.db.")
+    file = Path(path) if path == ":memory:" or Path(path).is_absolute() else (BASE_DIR / path)
+    if path != ":memory:":
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            env.refuse("DATABASE_URL or DATABASE_PATH", f"names a folder that cannot be made: {file.parent}.")
+    synchronous = env.choice("SQLITE_SYNCHRONOUS", "FULL", ("FULL", "NORMAL"))
+    return {
+        "ENGINE": "orchestrator.core.sqlite",
+        "NAME": str(file),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 5,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA cache_size=-16000;",
+        },
+        "TEST": {"NAME": None},
+    }
+
+
+def _postgres(parts: Mapping[str, Any]) -> dict[str, Any]:
+    options = dict(parts.get("OPTIONS", {}))
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("options", "-c statement_timeout=5000 -c lock_timeout=5000")
+    # Every thread that asks the database is long-lived and counted, so one kept connection each is the whole pool.
+    return {
+        **parts,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def redis_url(env: Environment) -> str:
+    """REDIS_URL, or REDIS_ADDR (``host:port``) as a URL; empty when Redis is not used."""
+    url = env.text("REDIS_URL") or (f"redis://{env.text('REDIS_ADDR')}/0" if env.has("REDIS_ADDR") else "")
+    if url and url != "memory://" and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        env.refuse("REDIS_URL", "must begin with redis://, rediss:// or unix://.")
+    return "" if url == "memory://" else url

@@ -1,0 +1,185 @@
+"""Every state change of identity. Each records its event in the same transaction."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from orchestrator.core import clock
+from orchestrator.core.errors import Conflict, NotAuthenticated, NotFound, PermissionDenied, ValidationFailed
+from orchestrator.identity import tokens
+from orchestrator.identity.actors import SCOPES, Actor
+from orchestrator.identity.journal import record
+from orchestrator.identity.models import ApiKey, Membership, Organization, Role, User
+from orchestrator.identity.querysets import membership_in
+
+_KEY_PREFIX_LENGTH = 12
+
+
+def log_in(*, email: str, password: str, organization: str = "") -> tokens.TokenPair:
+    """A token pair for the person, in ``organization`` (slug or id) or their first one. Raises NotAuthenticated."""
+    user = authenticate(username=email.strip().lower(), password=password)
+    member = membership_in(user, organization) if isinstance(user, User) else None
+    if member is None:
+        raise NotAuthenticated
+    return tokens.start_family(user=member.user, org_id=member.org_id)
+
+
+@transaction.atomic
+def create_organization(*, slug: str, name: str, owner: User, org_id: uuid.UUID | None = None) -> Organization:
+    """A new org with ``owner`` as its first member. Raises Conflict when the slug is taken."""
+    try:
+        with transaction.atomic():
+            org = Organization.objects.create(slug=slug, name=name, **({"id": org_id} if org_id else {}))
+    except IntegrityError as error:
+        raise Conflict(f"The slug {slug!r} is taken.") from error
+    Membership.objects.create(org=org, user=owner, role=Role.OWNER)
+    record(
+        actor=Actor("user", owner.id, org.id, frozenset()), event="organization_created", kind="organizations",
+        target=f"organization:{org.id}", details={"slug": slug},
+    )  # fmt: skip
+    return org
+
+
+@transaction.atomic
+def add_member(*, actor: Actor, email: str, role: str, name: str = "", password: str = "") -> Membership:
+    """Make a person a member of the actor's org; somebody new needs a first password.
+
+    Raises Conflict when they are a member already, PermissionDenied, and ValidationFailed for a weak or missing password.
+    """
+    actor.require("admin")
+    _only_owners_make_owners(actor, role)
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    if user is None:
+        user = _new_user(email, name, password)
+    member, created = Membership.objects.get_or_create(org_id=actor.org_id, user=user, defaults={"role": role})
+    if not created:
+        raise Conflict("This person is a member already.")
+    _record_member(actor, "member_added", member)
+    return member
+
+
+@transaction.atomic
+def change_role(*, actor: Actor, member_id: uuid.UUID, role: str) -> Membership:
+    """Raises NotFound, PermissionDenied, and Conflict when it would leave the org without an owner."""
+    actor.require("admin")
+    member = _member_for_update(actor, member_id)
+    _only_owners_make_owners(actor, role, member.role)
+    if role != Role.OWNER:
+        _keep_an_owner(member)
+    member.role = role
+    member.save(update_fields=["role"])
+    _record_member(actor, "member_role_changed", member)
+    return member
+
+
+@transaction.atomic
+def remove_member(*, actor: Actor, member_id: uuid.UUID) -> None:
+    """Their tokens and sessions stop working in this org at once. Raises like change_role."""
+    actor.require("admin")
+    member = _member_for_update(actor, member_id)
+    _only_owners_make_owners(actor, member.role)
+    _keep_an_owner(member)
+    _record_member(actor, "member_removed", member)
+    member.delete()
+
+
+@transaction.atomic
+def create_api_key(
+    *, actor: Actor, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is not kept and cannot be shown again. A key cannot have scopes its maker lacks."""
+    actor.require("admin")
+    wanted = sorted(set(scopes))
+    if lacking := [scope for scope in wanted if scope not in SCOPES or not actor.may(scope)]:
+        raise ValidationFailed(details={"scopes": [f"You cannot give: {', '.join(lacking)}."]})
+    if expires_at is not None and expires_at <= clock.now():
+        raise ValidationFailed(details={"expires_at": ["Must lie in the future."]})
+    secret = f"ork_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        org_id=actor.org_id, name=name, prefix=prefix_of(secret), hashed_secret=hash_secret(secret), scopes=wanted,
+        created_by=str(actor), expires_at=expires_at,
+    )  # fmt: skip
+    record(actor=actor, event="api_key_created", kind="api_keys", target=f"api_key:{key.id}", details={"name": name})
+    return key, secret
+
+
+@transaction.atomic
+def revoke_api_key(*, actor: Actor, key_id: uuid.UUID) -> ApiKey:
+    """The key stops working at once. Revoking it again changes nothing. Raises NotFound and PermissionDenied."""
+    actor.require("admin")
+    key = ApiKey.objects.for_org(actor.org_id).select_for_update().filter(pk=key_id).first()
+    if key is None:
+        raise NotFound
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        key.save(update_fields=["revoked_at"])
+        record(actor=actor, event="api_key_revoked", kind="api_keys", target=f"api_key:{key.id}", details={"name": key.name})
+    return key
+
+
+@transaction.atomic
+def ensure_member(
+    *, org_id: uuid.UUID, slug: str, org_name: str, user_id: uuid.UUID, email: str, password: str | None, staff: bool = False
+) -> tuple[Membership, bool]:
+    """The owner of a development org, both with fixed ids, made when missing; whether something was made comes back, too."""
+    user = User.objects.filter(pk=user_id).first() or User.objects.filter(email__iexact=email).first()
+    if user is None:
+        user = User.objects.create_user(email, password, id=user_id, is_staff=staff, is_superuser=staff)
+    org = Organization.objects.filter(pk=org_id).first()
+    if org is None:
+        create_organization(slug=slug, name=org_name, owner=user, org_id=org_id)
+        return Membership.objects.select_related("user").get(org_id=org_id, user=user), True
+    member, created = Membership.objects.get_or_create(org=org, user=user, defaults={"role": Role.OWNER})
+    if created:
+        _record_member(Actor.system(org_id), "member_added", member)
+    return member, created
+
+
+def hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def prefix_of(secret: str) -> str:
+    """The part of an API key that may be shown, and by which its row is found."""
+    return secret[:_KEY_PREFIX_LENGTH]
+
+
+def _new_user(email: str, name: str, password: str) -> User:
+    if not password:
+        raise ValidationFailed(details={"password": ["Nobody has this address yet: give a first password."]})
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise ValidationFailed(details={"password": list(error.messages)}) from error
+    return User.objects.create_user(email, password, name=name)
+
+
+def _member_for_update(actor: Actor, member_id: uuid.UUID) -> Membership:
+    members = Membership.objects.for_org(actor.org_id).select_related("user")
+    member = members.select_for_update(of=("self",)).filter(pk=member_id).first()
+    if member is None:
+        raise NotFound
+    return member
+
+
+def _only_owners_make_owners(actor: Actor, *roles: str) -> None:
+    if Role.OWNER in roles and actor.role != Role.OWNER and actor.kind != "system":
+        raise PermissionDenied("Only an owner can do this to an owner.")
+
+
+def _keep_an_owner(member: Membership) -> None:
+    owners = Membership.objects.select_for_update().filter(org_id=member.org_id, role=Role.OWNER)
+    if [owner.pk for owner in owners] == [member.pk]:
+        raise Conflict("An organization needs at least one owner.")
+
+
+def _record_member(actor: Actor, event: str, member: Membership) -> None:
+    details = {"user_id": str(member.user_id), "role": member.role}
+    record(actor=actor, event=event, kind="members", target=f"member:{member.id}", details=details)

@@ -1,0 +1,112 @@
+"""JWTs: short-lived access tokens and rotating refresh tokens (RFC 9700 §4.14.2), both bound to a token family.
+
+Every check reads the family, the user and the membership again, so that a sign-out, a deactivation or a removal
+works at once and not when the token expires.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+from orchestrator.core import clock
+from orchestrator.core.errors import NotAuthenticated
+from orchestrator.core.ids import parse_uuid
+from orchestrator.identity.models import Membership, TokenFamily, User
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    access_token: str
+    refresh_token: str
+    expires_in: int  # seconds that the access token lives
+
+
+def start_family(*, user: User, org_id: uuid.UUID) -> TokenPair:
+    """A new sign-in of ``user`` in an org."""
+    expires_at = clock.now() + api_settings.REFRESH_TOKEN_LIFETIME
+    family = TokenFamily.objects.create(user=user, org_id=org_id, expires_at=expires_at)
+    return _pair(family)
+
+
+def rotate(refresh_token: str) -> TokenPair:
+    """Spend a refresh token for a new pair.
+
+    Raises NotAuthenticated when it is not valid; when it was spent before, its whole family is revoked first.
+    """
+    claims = _decode(RefreshToken, refresh_token)
+    family_id, jti = _uuid_claim(claims, "family"), _uuid_claim(claims, "jti")
+    with transaction.atomic():
+        family = TokenFamily.objects.select_for_update().filter(pk=family_id).first()
+        if family is None or not _member(family.user_id, family.org_id, family.id):
+            raise NotAuthenticated
+        if reused := family.current_jti != jti:
+            _revoke(family.id)
+        else:
+            family.current_jti = uuid.uuid4()
+            family.save(update_fields=["current_jti"])
+    if reused:
+        raise NotAuthenticated
+    return _pair(family)
+
+
+def end_family(either_token: str) -> None:
+    """Sign out: nothing of the token's family works from now on. Unknown tokens are ignored."""
+    try:
+        claims = _decode(_EitherToken, either_token)
+    except NotAuthenticated:
+        return
+    _revoke(_uuid_claim(claims, "family"))
+
+
+def member_of(access_token: str) -> Membership:
+    """The membership that an access token speaks for, with its user. One query. Raises NotAuthenticated."""
+    claims = _decode(AccessToken, access_token)
+    member = _member(_uuid_claim(claims, "user_id"), _uuid_claim(claims, "org"), _uuid_claim(claims, "family"))
+    if member is None:
+        raise NotAuthenticated
+    return member
+
+
+def _pair(family: TokenFamily) -> TokenPair:
+    access, refresh = AccessToken(), RefreshToken()
+    for token in (access, refresh):
+        token["user_id"], token["org"], token["family"] = str(family.user_id), str(family.org_id), str(family.id)
+    refresh["jti"] = str(family.current_jti)
+    refresh.set_exp(claim="exp", from_time=family.created_at)  # rotation does not make a sign-in last for ever
+    lifetime = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
+    return TokenPair(str(access), str(refresh), lifetime)
+
+
+class _EitherToken(AccessToken):
+    """An access or a refresh token: both name their family."""
+
+    def verify_token_type(self) -> None:
+        """Either type will do."""
+
+
+def _decode(kind: type[Token], encoded: str) -> Token:
+    try:
+        return kind(encoded)  # type: ignore[arg-type]
+    except TokenError as error:
+        raise NotAuthenticated from error
+
+
+def _uuid_claim(claims: Token, name: str) -> uuid.UUID:
+    value = parse_uuid(str(claims.get(name)))
+    if value is None:
+        raise NotAuthenticated
+    return value
+
+
+def _member(user_id: uuid.UUID, org_id: uuid.UUID, family_id: uuid.UUID) -> Membership | None:
+    live = TokenFamily.objects.filter(pk=family_id, user_id=user_id, org_id=org_id, revoked_at=None)
+    members = Membership.objects.filter(user_id=user_id, org_id=org_id, user__is_active=True)
+    return members.filter(user__token_families__in=live.filter(expires_at__gt=clock.now())).select_related("user").first()
+
+
+def _revoke(family_id: uuid.UUID) -> None:
+    TokenFamily.objects.filter(pk=family_id, revoked_at=None).update(revoked_at=clock.now())

@@ -1,0 +1,20 @@
+"""The composition root of URLs: every app's routes under the canonical base, and the seeds' other bases mounted again."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from orchestrator.api.errors import not_found
+
+api_v1 = [
+    path("", include("orchestrator.events.api.urls")),
+]
+
+urlpatterns = [
+    path("api/v1/", include(api_v1)),
+    path("admin/", admin.site.urls),
+    re_path(r"", not_found),
+]
+
+handler400 = "orchestrator.api.errors.handler400"
+handler403 = "orchestrator.api.errors.handler403"
+handler500 = "orchestrator.api.errors.handler500"
