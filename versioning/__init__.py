@@ -1,0 +1,1 @@
+"""Content-addressed documents. Knows nothing of runs."""

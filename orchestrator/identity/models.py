@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 from orchestrator.core import clock
 from orchestrator.core.ids import uuid7
-from orchestrator.identity.querysets import ApiKeyQuerySet, OrgQuerySet
+from orchestrator.identity.querysets import ApiKeyQuerySet, OrganizationQuerySet, OrgQuerySet
 
 
 class Organization(models.Model):
@@ -21,16 +21,23 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
+    objects = OrganizationQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.name
 
 
+def normal_email(email: str) -> str:
+    """The one spelling of an address that is stored and looked up, so that one unique index serves both."""
+    return email.strip().lower()
+
+
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(email=normal_email(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=normal_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -58,6 +65,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, **options: Any) -> None:
+        self.email = normal_email(self.email)
+        super().save(**options)
 
 
 class Role(models.TextChoices):

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from orchestrator.core.ids import parse_uuid
 
 if TYPE_CHECKING:
-    from orchestrator.identity.models import Membership, User
+    from orchestrator.identity.models import Membership, Organization, User
 
 
 class OrgQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -18,6 +18,12 @@ class OrgQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
     def for_org(self, org_id: uuid.UUID) -> Self:
         return self.filter(org_id=org_id)
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def seen_by_user(self, user_id: uuid.UUID) -> Self:
+        """The person's orgs, each with their ``role`` in it."""
+        return self.filter(memberships__user_id=user_id).annotate(role=F("memberships__role"))
 
 
 class ApiKeyQuerySet(OrgQuerySet):

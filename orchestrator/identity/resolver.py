@@ -19,8 +19,8 @@ from orchestrator.identity.models import ApiKey, Membership, Organization, User
 from orchestrator.identity.querysets import membership_in, org_named
 
 SESSION_ORG: Final = "organization_id"
-STUB_ORG: Final = uuid.UUID(int=1)
-STUB_USER: Final = uuid.UUID(int=2)
+STUB_ORG: Final = services.DEVELOPMENT_ORG
+STUB_USER: Final = services.DEVELOPMENT_USER
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ def _of_member(member: Membership, by_session: bool = False) -> Principal:
 
 
 def _from_api_key(secret: str) -> Actor:
+    if not (secret.isascii() and secret.isprintable()):  # PostgreSQL cannot even look for a NUL
+        raise NotAuthenticated
     hashed = services.hash_secret(secret)
     if any(hmac.compare_digest(hashed, services.hash_secret(known)) for known in settings.API_KEYS):
         return _from_environment_key(hashed)
@@ -123,9 +125,17 @@ def _stub_pair(token: str) -> tuple[uuid.UUID, uuid.UUID] | None:
 def _from_stub(org_id: uuid.UUID, user_id: uuid.UUID) -> Principal:
     """Seed 003's stub: any org and user are taken at their word, and made when they are not there yet."""
     members = Membership.objects.filter(org_id=org_id, user_id=user_id).select_related("user")
-    if (member := members.first()) is None:
-        member, _ = services.ensure_member(
-            org_id=org_id, slug=str(org_id), org_name=f"Stub org {org_id}", user_id=user_id,
-            email=f"{user_id}@stub.invalid", password=None,
-        )  # fmt: skip
+    member = members.first() or _made_stub(org_id, user_id)
+    if not member.user.is_active:
+        raise NotAuthenticated
     return _of_member(member)
+
+
+def _made_stub(org_id: uuid.UUID, user_id: uuid.UUID) -> Membership:
+    if (org_id, user_id) == (STUB_ORG, STUB_USER):
+        return services.ensure_development_member(staff=True)[0]
+    in_default = org_id == STUB_ORG
+    return services.ensure_member(
+        org_id=org_id, slug="default" if in_default else str(org_id), org_name="Default" if in_default else f"Stub org {org_id}",
+        user_id=user_id, email=f"{user_id}@stub.invalid", password=None,
+    )[0]  # fmt: skip

@@ -5,26 +5,32 @@ import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from orchestrator.core import clock
 from orchestrator.core.errors import Conflict, NotAuthenticated, NotFound, PermissionDenied, ValidationFailed
 from orchestrator.identity import tokens
 from orchestrator.identity.actors import SCOPES, Actor
 from orchestrator.identity.journal import record
-from orchestrator.identity.models import ApiKey, Membership, Organization, Role, User
+from orchestrator.identity.models import ApiKey, Membership, Organization, Role, TokenFamily, User, normal_email
 from orchestrator.identity.querysets import membership_in
 
-_KEY_PREFIX_LENGTH = 12
+DEVELOPMENT_ORG: Final = uuid.UUID(int=1)  # seed 003's ids
+DEVELOPMENT_USER: Final = uuid.UUID(int=2)
+_KEY_PREFIX_LENGTH: Final = 12
 
 
 def log_in(*, email: str, password: str, organization: str = "") -> tokens.TokenPair:
     """A token pair for the person, in ``organization`` (slug or id) or their first one. Raises NotAuthenticated."""
-    user = authenticate(username=email.strip().lower(), password=password)
+    # Django hashes the password of an unknown address, too: both failures take the same time.
+    user = authenticate(username=normal_email(email), password=password)
     member = membership_in(user, organization) if isinstance(user, User) else None
     if member is None:
         raise NotAuthenticated
@@ -48,6 +54,51 @@ def create_organization(*, slug: str, name: str, owner: User, org_id: uuid.UUID 
 
 
 @transaction.atomic
+def found_organization(*, actor: Actor, slug: str, name: str) -> Organization:
+    """An org of the actor's own, beside the one they act in.
+
+    Raises PermissionDenied for machines, which can own nothing, and Conflict for a slug that is taken or is the operator's:
+    anonymous callers and the keys of API_KEYS land in PUBLIC_ORG, which must not be for the first comer to found.
+    """
+    actor.require("write")
+    if actor.kind != "user":
+        raise PermissionDenied("Only a person can found an organization.")
+    if slug == settings.PUBLIC_ORG:
+        raise Conflict(f"The slug {slug!r} is taken.")
+    return create_organization(slug=slug, name=name, owner=User.objects.get(pk=str(actor.id)))
+
+
+@transaction.atomic
+def rename_organization(*, actor: Actor, slug: str, name: str) -> Organization:
+    """Raises NotFound, PermissionDenied, and Conflict when the slug is taken."""
+    actor.require("admin")
+    org = Organization.objects.select_for_update().filter(pk=actor.org_id).first()
+    if org is None:
+        raise NotFound
+    org.slug, org.name = slug, name
+    try:
+        with transaction.atomic():
+            org.save(update_fields=["slug", "name"])
+    except IntegrityError as error:
+        raise Conflict(f"The slug {slug!r} is taken.") from error
+    record(
+        actor=actor, event="organization_renamed", kind="organizations", target=f"organization:{org.id}",
+        details={"slug": slug, "name": name},
+    )  # fmt: skip
+    return org
+
+
+@transaction.atomic
+def save_user(*, by: User, user: User) -> None:
+    """Keep an operator's change of a person (name, address, active or not, password) and tell each of their orgs."""
+    user.save()
+    for member in Membership.objects.filter(user=user).order_by("org_id"):
+        actor = Actor("user", by.id, member.org_id, frozenset())
+        details = {"user_id": str(user.id), "is_active": user.is_active}
+        record(actor=actor, event="member_updated", kind="members", target=f"member:{member.id}", details=details)
+
+
+@transaction.atomic
 def add_member(*, actor: Actor, email: str, role: str, name: str = "", password: str = "") -> Membership:
     """Make a person a member of the actor's org; somebody new needs a first password.
 
@@ -55,9 +106,7 @@ def add_member(*, actor: Actor, email: str, role: str, name: str = "", password:
     """
     actor.require("admin")
     _only_owners_make_owners(actor, role)
-    user = User.objects.filter(email__iexact=email.strip()).first()
-    if user is None:
-        user = _new_user(email, name, password)
+    user = User.objects.filter(email=normal_email(email)).first() or _new_user(email, name, password)
     member, created = Membership.objects.get_or_create(org_id=actor.org_id, user=user, defaults={"role": role})
     if not created:
         raise Conflict("This person is a member already.")
@@ -86,6 +135,7 @@ def remove_member(*, actor: Actor, member_id: uuid.UUID) -> None:
     member = _member_for_update(actor, member_id)
     _only_owners_make_owners(actor, member.role)
     _keep_an_owner(member)
+    TokenFamily.objects.filter(user_id=member.user_id, org_id=member.org_id, revoked_at=None).update(revoked_at=clock.now())
     _record_member(actor, "member_removed", member)
     member.delete()
 
@@ -114,7 +164,7 @@ def create_api_key(
 def revoke_api_key(*, actor: Actor, key_id: uuid.UUID) -> ApiKey:
     """The key stops working at once. Revoking it again changes nothing. Raises NotFound and PermissionDenied."""
     actor.require("admin")
-    key = ApiKey.objects.for_org(actor.org_id).select_for_update().filter(pk=key_id).first()
+    key: ApiKey | None = ApiKey.objects.for_org(actor.org_id).select_for_update().filter(pk=key_id).first()
     if key is None:
         raise NotFound
     if key.revoked_at is None:
@@ -124,22 +174,46 @@ def revoke_api_key(*, actor: Actor, key_id: uuid.UUID) -> ApiKey:
     return key
 
 
+def ensure_development_member(*, staff: bool = False) -> tuple[Membership, bool]:
+    """Seed 003's org and user, reachable by DEV_USER_EMAIL and DEV_USER_PASSWORD. Existing rows stay as they are."""
+    return ensure_member(
+        org_id=DEVELOPMENT_ORG, slug="default", org_name="Default", user_id=DEVELOPMENT_USER,
+        email=settings.DEV_USER_EMAIL, password=settings.DEV_USER_PASSWORD, staff=staff,
+    )  # fmt: skip
+
+
 @transaction.atomic
 def ensure_member(
     *, org_id: uuid.UUID, slug: str, org_name: str, user_id: uuid.UUID, email: str, password: str | None, staff: bool = False
 ) -> tuple[Membership, bool]:
-    """The owner of a development org, both with fixed ids, made when missing; whether something was made comes back, too."""
-    user = User.objects.filter(pk=user_id).first() or User.objects.filter(email__iexact=email).first()
-    if user is None:
-        user = User.objects.create_user(email, password, id=user_id, is_staff=staff, is_superuser=staff)
-    org = Organization.objects.filter(pk=org_id).first()
-    if org is None:
-        create_organization(slug=slug, name=org_name, owner=user, org_id=org_id)
-        return Membership.objects.select_related("user").get(org_id=org_id, user=user), True
-    member, created = Membership.objects.get_or_create(org=org, user=user, defaults={"role": Role.OWNER})
+    """The owner of a development org, both with fixed ids, made when missing; whether something was made comes back, too.
+
+    Any number of callers may come at once. Raises Conflict when another org has the slug.
+    """
+    user = _user_with(user_id, email) or _made_user(user_id, email, password, staff)
+    if not Organization.objects.filter(pk=org_id).exists():
+        try:
+            create_organization(slug=slug, name=org_name, owner=user, org_id=org_id)
+            return Membership.objects.select_related("user").get(org_id=org_id, user=user), True
+        except Conflict:  # a twin was faster, or the slug is taken
+            if not Organization.objects.filter(pk=org_id).exists():
+                raise
+    member, created = Membership.objects.get_or_create(org_id=org_id, user=user, defaults={"role": Role.OWNER})
     if created:
         _record_member(Actor.system(org_id), "member_added", member)
     return member, created
+
+
+def _user_with(user_id: uuid.UUID, email: str) -> User | None:
+    return User.objects.filter(Q(pk=user_id) | Q(email=normal_email(email))).order_by("pk").first()
+
+
+def _made_user(user_id: uuid.UUID, email: str, password: str | None, staff: bool) -> User:
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, password, id=user_id, is_staff=staff, is_superuser=staff)
+    except IntegrityError:
+        return User.objects.get(pk=user_id)
 
 
 def hash_secret(secret: str) -> str:
@@ -158,15 +232,21 @@ def _new_user(email: str, name: str, password: str) -> User:
         validate_password(password, User(email=email, name=name))
     except ValidationError as error:
         raise ValidationFailed(details={"password": list(error.messages)}) from error
-    return User.objects.create_user(email, password, name=name)
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, password, name=name)
+    except IntegrityError:  # somebody else has just added them
+        return User.objects.get(email=normal_email(email))
 
 
 def _member_for_update(actor: Actor, member_id: uuid.UUID) -> Membership:
-    members = Membership.objects.for_org(actor.org_id).select_related("user")
-    member = members.select_for_update(of=("self",)).filter(pk=member_id).first()
-    if member is None:
+    """Locks the org's owners with the member, always in the same order: of two owners who leave at once, one stays."""
+    wanted = Q(pk=member_id) | Q(role=Role.OWNER)
+    members = Membership.objects.for_org(actor.org_id).select_related("user").filter(wanted).order_by("pk")
+    locked: dict[uuid.UUID, Membership] = {member.pk: member for member in members.select_for_update(of=("self",))}
+    if member_id not in locked:
         raise NotFound
-    return member
+    return locked[member_id]
 
 
 def _only_owners_make_owners(actor: Actor, *roles: str) -> None:
@@ -175,7 +255,7 @@ def _only_owners_make_owners(actor: Actor, *roles: str) -> None:
 
 
 def _keep_an_owner(member: Membership) -> None:
-    owners = Membership.objects.select_for_update().filter(org_id=member.org_id, role=Role.OWNER)
+    owners = Membership.objects.filter(org_id=member.org_id, role=Role.OWNER)
     if [owner.pk for owner in owners] == [member.pk]:
         raise Conflict("An organization needs at least one owner.")
 

@@ -1,13 +1,16 @@
 """JWTs: short-lived access tokens and rotating refresh tokens (RFC 9700 §4.14.2), both bound to a token family.
 
-Every check reads the family, the user and the membership again, so that a sign-out, a deactivation or a removal
-works at once and not when the token expires.
+Every check reads the family, the user and the membership again, so that a sign-out, a deactivation, a removal or
+another password works at once and not when the token expires. A sign-in is not an event of the org's log: it changes
+nothing that the org can see; its record is the TokenFamily row.
 """
 
+import logging
 import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils.crypto import constant_time_compare
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
@@ -16,6 +19,8 @@ from orchestrator.core import clock
 from orchestrator.core.errors import NotAuthenticated
 from orchestrator.core.ids import parse_uuid
 from orchestrator.identity.models import Membership, TokenFamily, User
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ def start_family(*, user: User, org_id: uuid.UUID) -> TokenPair:
     """A new sign-in of ``user`` in an org."""
     expires_at = clock.now() + api_settings.REFRESH_TOKEN_LIFETIME
     family = TokenFamily.objects.create(user=user, org_id=org_id, expires_at=expires_at)
-    return _pair(family)
+    return _pair(family, user)
 
 
 def rotate(refresh_token: str) -> TokenPair:
@@ -41,44 +46,53 @@ def rotate(refresh_token: str) -> TokenPair:
     family_id, jti = _uuid_claim(claims, "family"), _uuid_claim(claims, "jti")
     with transaction.atomic():
         family = TokenFamily.objects.select_for_update().filter(pk=family_id).first()
-        if family is None or not _member(family.user_id, family.org_id, family.id):
+        member = _member(family.user_id, family.org_id, family.id) if family else None
+        if family is None or member is None or not _password_unchanged(claims, member.user):
             raise NotAuthenticated
         if reused := family.current_jti != jti:
             _revoke(family.id)
         else:
             family.current_jti = uuid.uuid4()
             family.save(update_fields=["current_jti"])
-    if reused:
+    if reused:  # outside the transaction, which must keep the revocation
+        log.warning("A spent refresh token came back: sign-in %s of user %s is revoked.", family.id, family.user_id)
         raise NotAuthenticated
-    return _pair(family)
+    return _pair(family, member.user)
 
 
-def end_family(either_token: str) -> None:
-    """Sign out: nothing of the token's family works from now on. Unknown tokens are ignored."""
+def end_family(either_token: str) -> bool:
+    """Sign out: nothing of the token's family works from now on. False when the token is forged or has expired."""
     try:
-        claims = _decode(_EitherToken, either_token)
+        family_id = _uuid_claim(_decode(_EitherToken, either_token), "family")
     except NotAuthenticated:
-        return
-    _revoke(_uuid_claim(claims, "family"))
+        return False
+    _revoke(family_id)
+    return True
 
 
 def member_of(access_token: str) -> Membership:
     """The membership that an access token speaks for, with its user. One query. Raises NotAuthenticated."""
     claims = _decode(AccessToken, access_token)
     member = _member(_uuid_claim(claims, "user_id"), _uuid_claim(claims, "org"), _uuid_claim(claims, "family"))
-    if member is None:
+    if member is None or not _password_unchanged(claims, member.user):
         raise NotAuthenticated
     return member
 
 
-def _pair(family: TokenFamily) -> TokenPair:
+def _pair(family: TokenFamily, user: User) -> TokenPair:
     access, refresh = AccessToken(), RefreshToken()
     for token in (access, refresh):
         token["user_id"], token["org"], token["family"] = str(family.user_id), str(family.org_id), str(family.id)
+        token["auth"] = user.get_session_auth_hash()
     refresh["jti"] = str(family.current_jti)
     refresh.set_exp(claim="exp", from_time=family.created_at)  # rotation does not make a sign-in last for ever
     lifetime = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
     return TokenPair(str(access), str(refresh), lifetime)
+
+
+def _password_unchanged(claims: Token, user: User) -> bool:
+    """A token carries an HMAC of the password's hash, as Django's sessions do: setting another one ends them all."""
+    return constant_time_compare(str(claims.get("auth")), user.get_session_auth_hash())
 
 
 class _EitherToken(AccessToken):
@@ -104,8 +118,8 @@ def _uuid_claim(claims: Token, name: str) -> uuid.UUID:
 
 def _member(user_id: uuid.UUID, org_id: uuid.UUID, family_id: uuid.UUID) -> Membership | None:
     live = TokenFamily.objects.filter(pk=family_id, user_id=user_id, org_id=org_id, revoked_at=None)
-    members = Membership.objects.filter(user_id=user_id, org_id=org_id, user__is_active=True)
-    return members.filter(user__token_families__in=live.filter(expires_at__gt=clock.now())).select_related("user").first()
+    members = Membership.objects.filter(user_id=user_id, org_id=org_id, user__is_active=True).select_related("user")
+    return members.filter(user__token_families__in=live.filter(expires_at__gt=clock.now())).first()
 
 
 def _revoke(family_id: uuid.UUID) -> None:

@@ -1,0 +1,129 @@
+"""Brings wake-ups to every process: to this one's hub directly, to the others through the channel layer.
+
+The layer delivers at most once, which is enough: a nudge carries nothing but "look again", and a lost one costs a second.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from orchestrator.core import nudges as core_nudges
+
+log = logging.getLogger(__name__)
+
+_local: Callable[[str], None] | None = None
+
+
+def listen(wake: Callable[[str], None] | None) -> None:
+    """Wake-ups of this process go to ``wake`` from now on."""
+    global _local
+    _local = wake
+
+
+def send(topic: str) -> None:
+    """Wake the readers of ``topic`` here and in every other process."""
+    if _local is not None:
+        _local(topic)
+    if settings.REDIS_URL:
+        _publisher.publish(topic)
+
+
+class Publisher:
+    """A thread with an event loop of its own, because writers are threads and the layer is asyncio. Doubled topics are sent once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._topics: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready: asyncio.Event | None = None
+
+    def publish(self, topic: str) -> None:
+        with self._lock:
+            self._topics.add(topic)
+            if self._loop is None:
+                self._loop, self._ready = asyncio.new_event_loop(), asyncio.Event()
+                threading.Thread(target=self._run, args=(self._loop,), name="nudges", daemon=True).start()
+            loop, ready = self._loop, self._ready
+        assert ready is not None, "made with the loop"
+        loop.call_soon_threadsafe(ready.set)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(self._send_for_ever())
+
+    async def _send_for_ever(self) -> None:
+        assert self._ready is not None, "made before the thread"
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            with self._lock:
+                topics, self._topics = self._topics, set()
+            try:
+                layer: Any = get_channel_layer()
+                for topic in topics:
+                    await layer.group_send(topic, {"type": "nudge", "topic": topic})
+            except Exception:
+                log.warning("Wake-ups for other processes were lost; their readers look again within a second.", exc_info=True)
+
+
+_publisher = Publisher()
+
+
+class Bridge:
+    """Hears the other processes: one channel of the layer, in the group of every topic that somebody reads here."""
+
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self._wake = wake
+        self._changes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._topics: set[str] = set()
+        self._task = asyncio.create_task(self._listen_for_ever()) if settings.REDIS_URL else None
+
+    def subscribe(self, topic: str) -> None:
+        self._topics.add(topic)
+        self._changes.put_nowait(("add", topic))
+
+    def unsubscribe(self, topic: str) -> None:
+        self._topics.discard(topic)
+        self._changes.put_nowait(("discard", topic))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except Exception:
+                log.warning("The channel layer does not answer; readers are fed by polling.", exc_info=True)
+                await asyncio.sleep(1)
+
+    async def _listen(self) -> None:
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        for topic in list(self._topics):
+            await layer.group_add(topic, channel)
+        subscriber = asyncio.create_task(self._follow_changes(layer, channel))
+        try:
+            while True:
+                self._wake((await layer.receive(channel))["topic"])
+        finally:
+            subscriber.cancel()
+
+    async def _follow_changes(self, layer: Any, channel: str) -> None:
+        while True:
+            change, topic = await self._changes.get()
+            await (layer.group_add if change == "add" else layer.group_discard)(topic, channel)
+            if change == "add":
+                self._wake(topic)  # what was written before the subscription took hold
+
+
+def install() -> None:
+    """Hear what this process's writers say (called when the app is ready)."""
+    core_nudges.listen(send)

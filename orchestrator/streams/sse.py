@@ -1,0 +1,77 @@
+"""Server-Sent Events (WHATWG HTML §9.2; CONTRACT §4): frames, cursors and the response."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+from orchestrator.core.errors import MethodNotAllowed, NotAuthenticated, OrchestratorError, ValidationFailed
+from orchestrator.identity.actors import Actor
+from orchestrator.identity.resolver import Credentials, resolve
+from orchestrator.streams.hub import Source, hub
+
+# A comment first: the headers and this byte leave at once, also when there is nothing to tell yet.
+_OPENING: Final = b": stream\n\n"
+
+
+def frame(event: str, data: bytes, cursor: int | None = None) -> bytes:
+    """One SSE frame. ``data`` is one line of JSON."""
+    head = f"event: {event}\n" if cursor is None else f"event: {event}\nid: {cursor}\n"
+    return head.encode() + b"data: " + data + b"\n\n"
+
+
+def reader(request: HttpRequest) -> Actor:
+    """Who opens the stream. Raises NotAuthenticated, MethodNotAllowed, and PermissionDenied without the scope ``read``."""
+    if request.method != "GET":
+        raise MethodNotAllowed(headers={"Allow": "GET"})
+    principal = resolve(Credentials.of(request))
+    if principal is None:
+        raise NotAuthenticated
+    principal.actor.require("read")
+    return principal.actor
+
+
+def cursor(request: HttpRequest, default: int) -> int:
+    """Where to go on: ``Last-Event-ID``, which a reconnecting client sends, wins over ``after``. Raises ValidationFailed."""
+    name = "Last-Event-ID" if request.headers.get("Last-Event-ID") else "after"
+    raw = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
+    if not raw:
+        return default
+    if not (raw.lstrip("-").isascii() and raw.lstrip("-").isdigit() and len(raw) < 19 and int(raw) >= -1):
+        raise ValidationFailed(details={name: ["Must be the id of an event of this stream."]})
+    return int(raw)
+
+
+def still_allowed(credentials: Credentials, visible: Callable[[Actor], bool]) -> Callable[[], bool]:
+    """The check that is repeated while the stream is open: the credentials still work, and what is streamed is still visible."""
+
+    def check() -> bool:
+        try:
+            principal = resolve(credentials)
+        except OrchestratorError:
+            return False
+        return principal is not None and principal.actor.may("read") and visible(principal.actor)
+
+    return check
+
+
+def response(source: Source, after: int, recheck: Callable[[], bool]) -> StreamingHttpResponse:
+    """The open stream."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield _OPENING
+        async for chunk in hub().stream(source, after, recheck):
+            yield chunk
+
+    return _headed(StreamingHttpResponse(chunks(), content_type="text/event-stream"))
+
+
+def once(body: bytes) -> HttpResponse:
+    """A stream that ends after what is there already."""
+    return _headed(HttpResponse(_OPENING + body, content_type="text/event-stream"))
+
+
+def _headed(answer: Any) -> Any:
+    answer["Cache-Control"] = "no-cache"
+    answer["X-Accel-Buffering"] = "no"
+    return answer

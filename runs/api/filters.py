@@ -1,0 +1,22 @@
+import django_filters
+
+from runs.models import Run, RunEvent
+from runs.states import RunStatus
+
+
+class RunFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=RunStatus.choices)
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gt")
+    q = django_filters.CharFilter(field_name="inputs__prompt", lookup_expr="icontains", label="Text within the prompt.")
+
+    class Meta:
+        model = Run
+        fields = ("workflow",)
+
+
+class RunEventFilter(django_filters.FilterSet):
+    after = django_filters.NumberFilter(field_name="sequence", lookup_expr="gt", min_value=-1, max_value=2**31 - 1)
+
+    class Meta:
+        model = RunEvent
+        fields = ("node", "phase")

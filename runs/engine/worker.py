@@ -1,0 +1,56 @@
+"""Executes one run, node after node, until it ends, waits, is taken away or the process stops."""
+
+import logging
+import threading
+import uuid
+
+from django.conf import settings
+
+from runs.engine.plan import outputs
+from runs.nodes import registry
+from runs.nodes.base import NodeContext, NodeFailure
+from runs.services import progress
+from runs.services.progress import Execution, Fenced, Outcome
+
+log = logging.getLogger(__name__)
+
+
+def execute(run_id: uuid.UUID, holder: str, *, stop: threading.Event | None = None, dead_holder: str | None = None) -> bool:
+    """Claim the run and carry it as far as it goes; False when it was not to be had.
+
+    When ``stop`` is set, the node in hand is finished and committed, and the lease given back.
+    """
+    stop = stop or threading.Event()
+    execution = progress.begin(run_id, holder, dead_holder=dead_holder)
+    if execution is None:
+        return False
+    try:
+        while execution.current is not None:
+            if settings.RUN_PACE_SECONDS:
+                stop.wait(settings.RUN_PACE_SECONDS)
+            progress.finish_node(execution, run_node(execution), halt=stop.is_set())
+    except Fenced:
+        log.info("The run was cancelled or taken over; this worker leaves it.", extra={"run_id": str(run_id)})
+    return True
+
+
+def run_node(execution: Execution) -> Outcome:
+    """One attempt at the current node. Whatever it raises becomes the node's failure."""
+    name, run = execution.current, execution.run
+    assert name is not None, "nothing is running"
+    node = execution.definition["nodes"][name]
+    context = NodeContext(
+        run_id=str(run.id), node=name, attempt=execution.states[name].attempts, inputs=run.inputs,
+        outputs=outputs(execution.states), config=node.get("with", {}),
+    )  # fmt: skip
+    try:
+        result = registry.get(node["type"]).execute(context)
+    except NodeFailure as failure:
+        error = {"code": failure.code, "message": failure.message, "details": failure.details}
+        return Outcome(failure.message, error=error)
+    except Exception as error:
+        log.exception("A node stopped with an unexpected error.", extra={"run_id": str(run.id), "node": name})
+        # The text of a stranger's exception may hold a secret: it stays in the log.
+        message = f"The node stopped with an unexpected error ({type(error).__name__}); the server's log has it."
+        return Outcome(message, error={"code": "internal_error", "message": message, "details": {}})
+    return Outcome(result.summary, output=result.output)

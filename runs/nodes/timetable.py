@@ -1,0 +1,149 @@
+"""Fits visits into a day, and mends days whose timetable breaks a rule."""
+
+from collections.abc import Callable, Sequence
+from itertools import permutations
+
+from runs.nodes.catalogue import Activity, ranked
+from runs.nodes.itinerary import SLOT_STARTS, Stop, Trip, TripDay
+from runs.nodes.rules import FULL_DAY_MINUTES, verify_day
+
+# The usual slots first; then one visit after the other; then with an earlier start.
+_EARLIEST_STARTS = (tuple(SLOT_STARTS.values()), (600,) * 3, (540,) * 3)
+_WAY_MINUTES = 30
+
+Note = Callable[[str, str, int], None]
+
+
+def arrange(places: Sequence[Activity], weekday: int) -> list[Stop] | None:
+    """A timetable for these places that keeps every rule of a day, with half an hour between two, or None.
+
+    It keeps the usual slots and the given order where it can, else tries other orders and an earlier start.
+    """
+    if sum(place.minutes for place in places) > FULL_DAY_MINUTES:
+        return None
+    for earliest in _EARLIEST_STARTS:
+        for order in permutations(places):
+            if stops := _in_order(order, weekday, earliest):
+                return stops
+    return [] if not places else None
+
+
+def spares(trip: Trip, day_index: int) -> list[Activity]:
+    """The places that may come into a day, best first: those not in the trip yet; if it has all, any others.
+
+    A place never comes twice on the same day or on two days running.
+    """
+    ranking = [place for _, place in ranked(trip.city.name, trip.themes)]
+    used = {stop.place.name for day in trip.days for stop in day.stops}
+    unused = [place for place in ranking if place.name not in used]
+    if unused:
+        return unused
+    near = {stop.place.name for day in trip.days[max(0, day_index - 1) : day_index + 2] for stop in day.stops}
+    return [place for place in ranking if place.name not in near]
+
+
+def fill_days(trip: Trip, note: Note) -> None:
+    """Adds the best spare places to days with fewer visits than the pace, where they fit.
+
+    A draft that was too long had its places spread thin; cut shorter, its days have room again.
+    """
+    for index, day in enumerate(trip.days):
+        while len(day.stops) < trip.pace and (added := _add_one(trip, index)):
+            note("place_added", f"{added.name} fits on day {index + 1} now.", index + 1)
+
+
+def mend_days(trip: Trip, note: Note) -> None:
+    """Mends each day that breaks a rule: other times, else another place, else a swap of two days' places.
+
+    Where none of this helps, the day has one visit less.
+    """
+    for index, day in enumerate(trip.days):
+        if verify_day(index + 1, day):
+            _mend_day(trip, index, note)
+
+
+def _add_one(trip: Trip, index: int) -> Activity | None:
+    day = trip.days[index]
+    for spare in spares(trip, index):
+        if stops := arrange([*(stop.place for stop in day.stops), spare], day.weekday):
+            day.stops = stops
+            return spare
+    return None
+
+
+def _mend_day(trip: Trip, index: int, note: Note) -> None:
+    day, number = trip.days[index], index + 1
+    while True:
+        if stops := arrange([stop.place for stop in day.stops], day.weekday):
+            if stops != day.stops:
+                day.stops = stops
+                note("times_shifted", f"Day {number} has a new timetable.", number)
+            return
+        if _replace_one(trip, index, note) or _exchange_one(trip, index, note):
+            return
+        worst = _worst_first(day)[0]
+        note("place_dropped", f"{worst.place.name} left out on day {number}, where no time fits.", number)
+        day.stops.remove(worst)
+        if not day.stops:
+            return
+
+
+def _replace_one(trip: Trip, index: int, note: Note) -> bool:
+    day = trip.days[index]
+    for stop in _worst_first(day):
+        for spare in spares(trip, index):
+            if stops := arrange(_with(day, stop, spare), day.weekday):
+                day.stops = stops
+                note(
+                    "place_replaced",
+                    f"{spare.name} instead of {stop.place.name} on day {index + 1}.",
+                    index + 1,
+                )
+                return True
+    return False
+
+
+def _exchange_one(trip: Trip, index: int, note: Note) -> bool:
+    day = trip.days[index]
+    others = [(number, other) for number, other in enumerate(trip.days, start=1) if other is not day]
+    for stop in _worst_first(day):
+        for number, other, theirs in (
+            (number, other, theirs) for number, other in others for theirs in other.stops
+        ):
+            here = _arrange_distinct(_with(day, stop, theirs.place), day.weekday)
+            there = _arrange_distinct(_with(other, theirs, stop.place), other.weekday)
+            if here and there:
+                day.stops, other.stops = here, there
+                moves = f"{stop.place.name} to day {number}, {theirs.place.name} to day {index + 1}"
+                note("places_exchanged", f"Moved {moves}.", index + 1)
+                return True
+    return False
+
+
+def _arrange_distinct(places: list[Activity], weekday: int) -> list[Stop] | None:
+    return arrange(places, weekday) if len({place.name for place in places}) == len(places) else None
+
+
+def _in_order(order: Sequence[Activity], weekday: int, earliest: Sequence[int]) -> list[Stop]:
+    stops: list[Stop] = []
+    free_from = 0
+    for place, wished in zip(order, earliest, strict=False):
+        stop = Stop(place, max(free_from, wished, place.opens))
+        if not place.admits(weekday, stop.start):
+            return []
+        stops.append(stop)
+        free_from = stop.end + _WAY_MINUTES
+    return stops
+
+
+def _worst_first(day: TripDay) -> list[Stop]:
+    """Those that do not even fit on the day alone, then the longest."""
+
+    def merit(stop: Stop) -> tuple[bool, int]:
+        return arrange([stop.place], day.weekday) is not None, -stop.place.minutes
+
+    return sorted(day.stops, key=merit)
+
+
+def _with(day: TripDay, old: Stop, new: Activity) -> list[Activity]:
+    return [new if stop is old else stop.place for stop in day.stops]

@@ -1,0 +1,203 @@
+"""The worker's writes. Each is one transaction: a node's outcome, its events, what starts next, and the end of the run.
+
+Every one of them names the lease token that the worker was given. When somebody else has taken the run over, or cancelled it, the
+token has moved on, no row matches, and Fenced undoes the whole transaction: no late write is ever accepted.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from orchestrator.core import clock, metrics
+from orchestrator.identity.actors import Actor
+from runs.engine.plan import NodeState, evaluate, plan
+from runs.models import Run, RunNode
+from runs.nodes import registry
+from runs.services.journal import Entry, prepare, record_run, write
+from runs.snapshot import definition_of, node_states
+from runs.states import NodeStatus, Phase, RunStatus
+
+_NODE_FIELDS = ["status", "attempts", "output", "error", "started_at", "finished_at"]
+
+
+class Fenced(Exception):
+    """The lease was lost: somebody else holds the run, or it has ended. What the worker did is not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt at a node ended: with an output, or with an error ``{code, message, details}``."""
+
+    summary: str
+    output: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Execution:
+    """A claimed run in a worker's hands, as of its last commit. After any exception it must be thrown away."""
+
+    run: Run
+    definition: dict[str, Any]
+    states: dict[str, NodeState]
+    current: str | None = None  # the node to execute now
+    started_at: datetime | None = None  # when its attempt began
+
+
+@transaction.atomic
+def begin(run_id: uuid.UUID, holder: str, *, dead_holder: str | None = None) -> Execution | None:
+    """Claim the run and start its first ready node; None when it is not to be had.
+
+    A queued run may be claimed, and a running one whose lease has run out, was given back, or belongs to ``dead_holder``. A node that
+    was running when its worker was lost is tried again.
+    """
+    run = _claim(run_id, holder, dead_holder)
+    if run is None:
+        return None
+    execution = Execution(run, definition_of(run), node_states(run))
+    interrupted = [name for name, state in execution.states.items() if state.status == NodeStatus.RUNNING]
+    _advance(execution, [], [], again=interrupted[0] if interrupted else None)
+    return execution
+
+
+@transaction.atomic
+def finish_node(execution: Execution, outcome: Outcome, *, halt: bool = False) -> None:
+    """Commit the current node's outcome and start the next one, or end the run. ``halt`` gives the lease back instead of starting.
+
+    Raises Fenced.
+    """
+    name, now = execution.current, clock.now()
+    assert name is not None, "nothing is running"
+    failed = outcome.error is not None
+    status = NodeStatus.FAILED if failed else NodeStatus.COMPLETED
+    attempts = execution.states[name].attempts
+    execution.states[name] = NodeState(status, attempts, outcome.output)
+    execution.current = None
+    payload = {"error": outcome.error} if failed else outcome.output or {}
+    entries = [Entry(name, Phase.FAILED if failed else Phase.COMPLETED, outcome.summary, payload)]
+    row = _row(execution, name, output=outcome.output, error=outcome.error, started_at=execution.started_at, finished_at=now)
+    _advance(execution, entries, [row], failure=outcome.error and {"node": name, **outcome.error}, halt=halt)
+
+
+def renew_leases(holder: str) -> None:
+    """Keep what ``holder`` is working on, for another LEASE_SECONDS."""
+    Run.objects.filter(lease_holder=holder, status=RunStatus.RUNNING).update(lease_expires_at=_lease_end())
+
+
+def _claim(run_id: uuid.UUID, holder: str, dead_holder: str | None) -> Run | None:
+    now = clock.now()
+    lease = {
+        "status": RunStatus.RUNNING, "version": F("version") + 1, "lease_holder": holder,
+        "lease_token": F("lease_token") + 1, "lease_expires_at": _lease_end(),
+    }  # fmt: skip
+    runs = Run.objects.filter(pk=run_id)
+    if runs.filter(status=RunStatus.QUEUED).update(started_at=now, **lease):
+        event = "run_started"
+    elif _ownerless(runs, dead_holder).update(recoveries=F("recoveries") + 1, **lease):
+        event = "run_recovered"
+    else:
+        return None
+    run = runs.get()
+    record_run(Actor.system(run.org_id), event, run)
+    return run
+
+
+def _ownerless(runs: QuerySet[Run], dead_holder: str | None) -> QuerySet[Run]:
+    lost = Q(lease_expires_at__lt=clock.now())
+    if dead_holder:
+        lost |= Q(lease_holder=dead_holder)
+    return runs.filter(lost, status=RunStatus.RUNNING)
+
+
+def _lease_end() -> datetime:
+    return clock.now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _advance(
+    execution: Execution,
+    entries: list[Entry],
+    rows: list[RunNode],
+    *,
+    again: str | None = None,
+    failure: dict[str, Any] | None = None,
+    halt: bool = False,
+) -> None:
+    """Plan, then write all of it. The order of locks is always run, nodes and events, head of the org's log."""
+    ending: dict[str, Any] | None = None
+    if failure:
+        ending = {"status": RunStatus.FAILED, "error": failure}
+    elif again:
+        _start(execution, again, entries, rows)
+    else:
+        ending = _start_next(execution, entries, rows, halt)
+    _save(execution, entries, rows, ending, halt)
+    if ending:
+        run = execution.run
+        record_run(Actor.system(run.org_id), f"run_{run.status}", run, **({"error": failure} if failure else {}))
+        transaction.on_commit(lambda: metrics.runs_finished.labels(run.status).inc())
+
+
+def _start_next(
+    execution: Execution, entries: list[Entry], rows: list[RunNode], halt: bool
+) -> dict[str, Any] | None:
+    """Start what the plan says, or return how the run ends."""
+    step = plan(execution.definition, execution.run.inputs, execution.states)
+    for name, reason in step.skipped.items():
+        execution.states[name] = NodeState(NodeStatus.SKIPPED)
+        entries.append(Entry(name, Phase.SKIPPED, reason))
+        rows.append(_row(execution, name, finished_at=clock.now()))
+    if step.finished:
+        expression = execution.definition.get("output")
+        output = evaluate(expression, execution.run.inputs, execution.states) if expression else None
+        return {"status": RunStatus.SUCCEEDED, "output": output}
+    if step.ready and not halt:
+        _start(execution, step.ready[0], entries, rows)
+    return None
+
+
+def _start(execution: Execution, name: str, entries: list[Entry], rows: list[RunNode]) -> None:
+    before = execution.states.get(name)
+    attempts = (before.attempts if before else 0) + 1
+    execution.states[name] = NodeState(NodeStatus.RUNNING, attempts)
+    execution.current, execution.started_at = name, clock.now()
+    summary = registry.get(execution.definition["nodes"][name]["type"]).started
+    phase = Phase.STARTED
+    if before:
+        phase, summary = Phase.RETRYING, f"Its worker was lost; attempt {attempts}. {summary}"
+    entries.append(Entry(name, phase, summary, {"attempt": attempts}))
+    rows.append(_row(execution, name, started_at=execution.started_at))
+
+
+def _row(execution: Execution, name: str, **fields: Any) -> RunNode:
+    state = execution.states[name]
+    run = execution.run
+    return RunNode(run_id=run.id, org_id=run.org_id, node=name, status=state.status, attempts=state.attempts, **fields)
+
+
+def _save(
+    execution: Execution, entries: list[Entry], rows: list[RunNode], ending: dict[str, Any] | None, halt: bool
+) -> None:
+    run = execution.run
+    events = prepare(run, entries)
+    changes: dict[str, Any] = {
+        "next_sequence": run.next_sequence, "last_event_at": run.last_event_at, "lease_expires_at": _lease_end(),
+    }  # fmt: skip
+    if ending:
+        run.version += 1
+        changes |= {**ending, "finished_at": run.last_event_at, "version": run.version}
+        run.status = ending["status"]
+    elif halt:
+        changes["lease_expires_at"] = clock.now()
+    mine = Run.objects.filter(pk=run.pk, lease_token=run.lease_token, status=RunStatus.RUNNING)
+    if not mine.update(**changes):
+        raise Fenced
+    write(run, events)
+    if rows:
+        RunNode.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["run", "node"], update_fields=_NODE_FIELDS
+        )

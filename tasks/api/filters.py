@@ -1,0 +1,60 @@
+"""The query parameters of the task list."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from drf_spectacular.utils import OpenApiParameter
+
+from tasks.models import MAX_ASSIGNEE, MAX_LABEL
+from tasks.querysets import TaskQuerySet
+from tasks.states import Status
+
+
+class LabelsField(forms.Field):
+    """Every value of a parameter that may be repeated, each of a label's form."""
+
+    widget = forms.SelectMultiple
+    _name = forms.CharField(max_length=MAX_LABEL)
+
+    def clean(self, value: Any) -> list[str]:
+        return [self._name.clean(name) for name in value or ()]
+
+
+class LabelsFilter(django_filters.Filter):  # type: ignore[misc, unused-ignore]
+    field_class = LabelsField
+
+    def filter(self, qs: TaskQuerySet, value: list[str]) -> TaskQuerySet:
+        for name in value:
+            qs = qs.labelled(name)
+        return qs
+
+
+class TaskFilter(django_filters.FilterSet):  # type: ignore[misc, unused-ignore]
+    status = django_filters.MultipleChoiceFilter(
+        choices=Status.choices,
+        distinct=False,  # a task has one status: nothing can come twice
+        error_messages={"invalid_choice": f"%(value)s is not a status; there are {', '.join(Status.values)}."},
+        help_text="Repeat it for tasks in any of several statuses.",
+    )
+    label = LabelsFilter(help_text="Repeat it for tasks that have all of several labels.")
+    assignee = django_filters.CharFilter(max_length=MAX_ASSIGNEE)
+    q = django_filters.CharFilter(
+        method="mentioning", max_length=200, strip=False, help_text="Text in the title or description, in any case."
+    )
+
+    def mentioning(self, rows: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
+        return rows.mentioning(value)
+
+
+def query_parameters(filters: type[django_filters.FilterSet]) -> list[OpenApiParameter]:
+    """The filters as OpenAPI documents them: by their own names, texts and choices."""
+    return [
+        OpenApiParameter(
+            name,
+            description=found.extra.get("help_text", ""),
+            enum=[value for value, _ in found.extra.get("choices", ())] or None,
+            many=issubclass(found.field_class, LabelsField | forms.MultipleChoiceField),
+        )
+        for name, found in filters.base_filters.items()
+    ]

@@ -1,0 +1,93 @@
+"""/api/v1/collab/tasks and /api/v1/collab/state/tasks: shared work (CONTRACT §3, Tasks; seed 000)."""
+
+import uuid
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestrator.api.idempotency import idempotent
+from orchestrator.api.lists import Listing
+from orchestrator.api.viewsets import BaseViewSet
+from orchestrator.core.errors import NotAuthenticated, NotFound
+from orchestrator.identity import resolver
+from tasks import services
+from tasks.api.filters import TaskFilter, query_parameters
+from tasks.api.serializers import TaskBody, TaskFields, Transition, task_json
+from tasks.models import Task
+from tasks.querysets import TaskQuerySet
+
+
+class TaskViewSet(BaseViewSet):
+    listing = Listing("tasks", lambda rows: [task_json(row) for row in rows], TaskFilter)
+    public_actions = ("list",)
+
+    def list_rows(self, org_id: uuid.UUID) -> TaskQuerySet:
+        return Task.objects.for_org(org_id).detailed()
+
+    @extend_schema(parameters=query_parameters(TaskFilter), responses=TaskBody(many=True))
+    def list(self, request: Request) -> Response:
+        """The org's tasks, newest first. Anonymous callers see those of the public org, if there is one."""
+        org_id = self.actor.org_id if request.auth else resolver.public_org_id()
+        if org_id is None:
+            raise NotAuthenticated
+        return self.answer_list(org_id)
+
+    @extend_schema(request=TaskFields, responses={200: TaskBody})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Add a task to the shared work."""
+        task = services.create_task(actor=self.actor, **self.body(TaskFields))
+        return self.resource(task_json(task), location=f"/api/v1/collab/tasks/{task.id}")
+
+    @extend_schema(responses=TaskBody)
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        """One task by its id."""
+        self.no_parameters()
+        return self.resource(task_json(self.task(task_id)))
+
+    @extend_schema(request=TaskFields, responses=TaskBody)
+    def update(self, request: Request, task_id: str) -> Response:
+        """Replace all that can be written of a task; what is left out goes back to its default. Needs If-Match."""
+        return self._write(task_id, partial=False)
+
+    @extend_schema(request=TaskFields, responses=TaskBody)
+    def partial_update(self, request: Request, task_id: str) -> Response:
+        """Change some fields of a task. Needs If-Match."""
+        return self._write(task_id, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, task_id: str) -> Response:
+        """Delete a task that no other one depends on. Needs If-Match."""
+        task = self.task(task_id)
+        services.delete_task(actor=self.actor, task_id=task.id, version=self.asked_version(task))
+        return Response(status=204)
+
+    @extend_schema(request=Transition, responses=TaskBody)
+    def transition(self, request: Request, task_id: str) -> Response:
+        """Move a task to another status. If-Match is optional here: the table of transitions guards the move."""
+        task = self.task(task_id)
+        version = self.asked_version(task) if "If-Match" in request.headers else None
+        moved = services.transition_task(
+            actor=self.actor, task_id=task.id, to=self.body(Transition)["status"], version=version
+        )
+        return self.resource(task_json(moved))
+
+    def task(self, task_id: str) -> Task:
+        """The org's task with its details. Raises NotFound."""
+        task: Task | None = self.list_rows(self.actor.org_id).filter(pk=self.path_id(task_id)).first()
+        if task is None:
+            raise NotFound
+        return task
+
+    def asked_version(self, task: Task) -> int | None:
+        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match."""
+        self.check_if_match(task_json(task))
+        return None if self.request.headers["If-Match"].strip() == "*" else task.version
+
+    def _write(self, task_id: str, *, partial: bool) -> Response:
+        task = self.task(task_id)
+        version = self.asked_version(task)
+        body = self.body(TaskFields, partial=partial)
+        written = services.update_task(actor=self.actor, task_id=task.id, version=version, **body)
+        return self.resource(task_json(written))

@@ -1,0 +1,38 @@
+"""The life of a task: its statuses and which may follow which (CONTRACT §3, Tasks)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.db.models import TextChoices
+
+from orchestrator.core.errors import InvalidTransition
+
+
+class Status(TextChoices):
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    REVIEW = "review"
+    APPROVED = "approved"
+    MERGING = "merging"
+    BLOCKED = "blocked"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Final[Mapping[str, frozenset[Status]]] = {
+    Status.TODO: frozenset({Status.IN_PROGRESS, Status.BLOCKED, Status.CANCELLED}),
+    Status.IN_PROGRESS: frozenset({Status.REVIEW, Status.BLOCKED, Status.TODO, Status.CANCELLED}),
+    Status.REVIEW: frozenset({Status.APPROVED, Status.IN_PROGRESS, Status.BLOCKED, Status.CANCELLED}),
+    Status.APPROVED: frozenset({Status.MERGING, Status.BLOCKED, Status.CANCELLED}),
+    Status.MERGING: frozenset({Status.DONE, Status.APPROVED, Status.BLOCKED}),
+    Status.BLOCKED: frozenset({Status.TODO, Status.IN_PROGRESS, Status.CANCELLED}),
+    Status.DONE: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+def check_transition(old: str, new: str) -> None:
+    """Raises InvalidTransition, which says what is possible, when a task that is ``old`` cannot become ``new``."""
+    if new not in TRANSITIONS[old]:
+        details = {"from": old, "to": new, "allowed": sorted(TRANSITIONS[old])}
+        raise InvalidTransition(f"A task that is {old} cannot become {new}.", details=details)
