@@ -1,17 +1,21 @@
-"""The composition root of URLs: every app's routes under the canonical base, and the seeds' other bases mounted again."""
+"""The composition root of URLs: every app's routes under the canonical base, the seeds' other bases mounted again."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
 
 from orchestrator.api.errors import not_found
+from orchestrator.identity.api.urls import auth_urlpatterns
 
 api_v1 = [
+    path("", include("orchestrator.identity.api.urls")),
     path("", include("orchestrator.events.api.urls")),
     path("", include("tasks.api.urls")),
     path("", include("runs.api.urls")),
 ]
 
 urlpatterns = [
+    path("", include("orchestrator.api.urls")),
+    path("auth/", include(auth_urlpatterns)),  # seeds 000 and 001
     path("api/v1/", include(api_v1)),
     path("", include("runs.api.urls")),  # seed 003 writes /runs
     path("admin/", admin.site.urls),

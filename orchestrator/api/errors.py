@@ -42,7 +42,7 @@ def as_product_error(error: Exception) -> errors.OrchestratorError:
     if isinstance(error, errors.OrchestratorError):
         return error
     if isinstance(error, drf.ValidationError):
-        return errors.ValidationFailed(details=error.detail)
+        return errors.ValidationFailed(details=_with_text_keys(error.detail))
     if isinstance(error, drf.Throttled):
         return errors.RateLimited(headers={"Retry-After": str(max(1, round(error.wait or 1)))})
     for kind, product_error in _FROM_DRF.items():
@@ -52,6 +52,11 @@ def as_product_error(error: Exception) -> errors.OrchestratorError:
             return product_error()
     log.error("Unhandled exception.", exc_info=error)
     return errors.OrchestratorError()
+
+
+def _with_text_keys(detail: Any) -> Any:
+    """DRF numbers the faulty entries of a list with integers, which JSON cannot have as keys."""
+    return {str(key): _with_text_keys(found) for key, found in detail.items()} if isinstance(detail, dict) else detail
 
 
 def exception_handler(error: Exception, handler_context: dict[str, Any]) -> Response:

@@ -35,6 +35,8 @@ class RequestMiddleware:
             if not request.path.startswith(_UNTENANTED):
                 _keep_tenants_apart(response)
             _compress(request, response)
+            if not response.streaming and response.status_code not in (204, 304):
+                response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
             _account(request, response, clock.monotonic() - started)
             return response
         finally:
@@ -60,8 +62,6 @@ def _compress(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     response.content = gzip.compress(response.content, compresslevel=5, mtime=0)  # type: ignore[attr-defined]
     response["Content-Encoding"] = "gzip"
-    if response.has_header("Content-Length"):
-        response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
     if response.has_header("ETag"):
         response["ETag"] = gzip_tag(response["ETag"])
 

@@ -18,5 +18,6 @@ class HasScope(BasePermission):
             if action in getattr(view, "public_actions", ()):
                 return True
             raise NotAuthenticated
-        request.auth.require(view.read_scope if request.method in SAFE_METHODS else view.write_scope)
+        if scope := view.read_scope if request.method in SAFE_METHODS else view.write_scope:
+            request.auth.require(scope)
         return True

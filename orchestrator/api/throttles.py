@@ -1,19 +1,23 @@
 """Rate limits (CONTRACT §2), counted by django-ratelimit in the cache: Redis shares them between processes."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
+from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from orchestrator.core.errors import RateLimited
+from orchestrator.core.errors import RateLimited, Unavailable
+
+log = logging.getLogger(__name__)
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address: what the outermost trusted proxy saw, counted from the right (a client may write the left)."""
+    """The caller's address: what the outermost trusted proxy saw, counted from the right (clients may write the left)."""
     address = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
@@ -22,11 +26,26 @@ def client_address(request: HttpRequest) -> str:
 
 
 def limit(request: HttpRequest, *, group: str, key: str, rate: str) -> None:
-    """Count one call of ``key`` in ``group``. Raises RateLimited, with Retry-After, beyond ``rate``."""
+    """Count one call of ``key`` in ``group``.
+
+    Raises RateLimited, with Retry-After, beyond ``rate``, and Unavailable when nothing counts because Redis is away.
+    """
     named: Callable[[str, HttpRequest], str] = lambda _group, _request: key  # noqa: E731
-    usage = get_usage(request, group=group, key=named, rate=rate, increment=True)
+    try:
+        usage = get_usage(request, group=group, key=named, rate=rate, increment=True)
+    except RedisError as error:
+        raise Unavailable from error
     if usage and usage["should_limit"]:
         raise RateLimited(headers={"Retry-After": str(max(1, int(usage["time_left"])))})
+
+
+def limit_login(request: HttpRequest, email: str) -> None:
+    """Count one try to sign in, per account and per address, right or wrong. Raises RateLimited and Unavailable.
+
+    Both count before the password is looked at, and for accounts that do not exist, so that the limit tells nothing.
+    """
+    limit(request, group="login-ip", key=client_address(request), rate=settings.RATE_LIMIT_LOGIN)
+    limit(request, group="login-account", key=email.strip().casefold(), rate=settings.RATE_LIMIT_LOGIN)
 
 
 class NamedRateThrottle(BaseThrottle):
@@ -40,5 +59,8 @@ class NamedRateThrottle(BaseThrottle):
             key, rate = str(actor), settings.RATE_LIMIT
         else:
             key, rate = str(actor), settings.RATE_LIMIT_USER
-        limit(request._request, group="api", key=key, rate=rate)
+        try:
+            limit(request._request, group="api", key=key, rate=rate)
+        except Unavailable:  # fairness can wait, work cannot; sign-ins stay closed
+            log.warning("Redis does not answer: requests are not counted.", exc_info=True)
         return True

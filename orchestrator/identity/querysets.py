@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from orchestrator.core.ids import parse_uuid
 
 if TYPE_CHECKING:
-    from orchestrator.identity.models import Membership, Organization, User
+    from orchestrator.identity.models import Membership, User
 
 
 class OrgQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -20,7 +20,7 @@ class OrgQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(org_id=org_id)
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
+class OrganizationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def seen_by_user(self, user_id: uuid.UUID) -> Self:
         """The person's orgs, each with their ``role`` in it."""
         return self.filter(memberships__user_id=user_id).annotate(role=F("memberships__role"))

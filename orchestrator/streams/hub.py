@@ -164,7 +164,7 @@ class Hub:
         self.close_streams()
         self._ticker.cancel()
         await self._bridge.close()
-        await self._in_thread(connection.close)
+        await self._in_thread(_disconnect)
         self._threads.shutdown(wait=False)
 
     async def _chunks(self, feed: Feed, reader: Reader) -> AsyncIterator[bytes]:
@@ -284,6 +284,10 @@ def _reconnecting(work: Callable[..., T], *arguments: object) -> T:
     except Exception:
         connection.close()
         raise
+
+
+def _disconnect() -> None:
+    connection.close()  # a proxy: the name must be resolved on the thread that owns the connection
 
 
 _hub: Hub | None = None

@@ -33,6 +33,8 @@ def read_intent(ctx: NodeContext) -> NodeResult:
     default = whole_number(ctx.config, "default_days", 1, MOST_DAYS) or DEFAULT_DAYS
     span = find_span(text)
     days = min(span.days or min(default, max_days), LONGEST_DRAFT_DAYS)
+    if span.days and span.days > days:
+        notes.append(f"{span.days} days were asked for; no draft is longer than {days} days.")
     budget, budget_from = _budget(ctx, text, min(days, max_days), notes)
     output = {
         "city": city,
@@ -60,15 +62,22 @@ def _city(prompt: str, spoken: list[str]) -> tuple[str, list[str], list[str]]:
     # "From London to Rome" is a trip to Rome, but "Surprise me from London" can only mean London.
     city = next((mention for mention in mentions if not mention.origin), mentions[0]).city
     others = [name for name in dict.fromkeys(mention.city for mention in mentions) if name != city]
-    note = f"One trip visits one city: this one is to {city}, not {_listed(others, 'or')}."
-    return city, others, [note] if others else []
+    if not others:
+        return city, [], []
+    return (
+        city,
+        others,
+        [f"One trip visits one city: this one is to {city}, not {words.listed(others, 'or')}."],
+    )
 
 
 def _unknown_city(prompt: str, spoken: list[str]) -> NodeFailure:
-    asked = prompt.strip() if len(prompt.strip()) <= 80 else f"{prompt.strip()[:77]}..."
+    asked = " ".join(prompt.split())
+    asked = asked if len(asked) <= 80 else f"{asked[:77]}..."
     near = suggest_cities(spoken)
     examples = near or well_known_cities()
-    hint = f"Did you mean {_listed(near, 'or')}?" if near else f"I know, say, {_listed(examples, 'and')}."
+    known = f"I know, among others, {words.listed(examples, 'and')}."
+    hint = f"Did you mean {words.listed(near, 'or')}?" if near else known
     message = f'No city that I know is named in "{asked}". {hint} Try "Plan a trip to {examples[0]}".'
     return NodeFailure("unknown_city", message, {"suggestions": near, "known_cities": list(cities())})
 
@@ -88,19 +97,15 @@ def _budget(ctx: NodeContext, text: str, days: int, notes: list[str]) -> tuple[i
 
 def _summary(intent: dict[str, Any]) -> str:
     days, budget = intent["days"], intent["budget_usd_cents"]
-    parts = [intent["city"], f"{days} day{'s' * (days != 1)}"]
+    parts = [intent["city"], words.counted(days, "day")]
     if days > intent["max_days"]:
         parts[1] += f" where at most {intent['max_days']} are allowed"
     parts.append("no budget given" if budget is None else f"budget {dollars(budget)}")
     if intent["month"]:
         parts.append(f"in {MONTHS[intent['month'] - 1].capitalize()}")
     if intent["themes"]:
-        parts.append(f"for {_listed(intent['themes'], 'and')}")
+        parts.append(f"for {words.listed(intent['themes'], 'and')}")
     return ", ".join(parts)
-
-
-def _listed(names: list[str], joint: str) -> str:
-    return f" {joint} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 NODE = NodeType("intent", "Reading the request", read_intent)

@@ -11,27 +11,16 @@ from typing import Literal, NamedTuple
 HIGHEST_BUDGET_CENTS = 1_000_000_000
 
 _FACTORS = {"": 1, "k": 1_000, "hundred": 100, "thousand": 1_000, "grand": 1_000, "million": 1_000_000}
-_WORDS = {
-    "a": 1,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-}
+_UPWARDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {"a": 1} | {word: number for number, word in enumerate(_UPWARDS, start=1)}
 _NUMBER = (
     r"(?:\d++(?:,\d{3})*+(?:\.\d++)?+(?:\s?(?:k|hundred|thousand|grand|million)\b)?+"
     rf"|\b(?:{'|'.join(_WORDS)})\s(?:hundred|thousand|grand|million)\b)"
 )
 _PARTS = re.compile(r"([\d.,]+|[a-z]+)\s?([a-z]*)")
 _FOREIGN_UNIT = (
-    r"(?:[€£¥₹₩₽₺]|(?:eur|euros?|gbp|pounds?|quid|sterling|yen|jpy|yuan|cny|rmb|rupees?|inr|francs?|chf|won|krw|pesos?|"
-    r"reais|brl|cad|aud|nzd|(?:canadian|australian|singapore|hong kong|new zealand) dollars?)\b)"
+    r"(?:[€£¥₹₩₽₺]|(?:eur|euros?|gbp|pounds?|quid|sterling|yen|jpy|yuan|cny|rmb|rupees?|inr|francs?|chf|won|"
+    r"krw|pesos?|reais|brl|cad|aud|nzd|(?:canadian|australian|singapore|hong kong|new zealand) dollars?)\b)"
 )
 _BEFORE = r"(?:(?:\bus|(?<![a-z]))\$|\busd|\bus dollars?)\s?"
 _AFTER = r"\s?(?:\$|usd\b|(?:us |u\.s\. |american )?dollars?\b|bucks\b)"
@@ -49,7 +38,7 @@ _FOREIGN = re.compile(
 _PER = re.compile(r"\s?(?:/|per|a|each|every)\s?(day|night)\b|\s(daily|nightly)\b")
 _LIMIT = re.compile(
     r"(?:budget|under|below|within|less than|no more than|not over|at most|up to|max|maximum|limit|cap|spend)"
-    r"(?:ing)?(?:\s(?:of|is|about|around|roughly|it to))?\s?[:=]?\s?$|^budget"
+    r"(?:ing)?(?:\s(?:of|is|about|around|roughly|it to))?\s?[:=]?\s?$"
 )
 
 

@@ -7,6 +7,7 @@ from runs.nodes.catalogue import LODGINGS, get_city
 from runs.nodes.itinerary import SLOT_STARTS
 from runs.nodes.reading import WEEKDAYS
 from runs.nodes.wiring import one_of, output_of, whole_number
+from runs.nodes.words import counted
 
 DEFAULT_PACE = 2
 
@@ -34,7 +35,7 @@ def plan_days(ctx: NodeContext) -> NodeResult:
         "slot_count": slots,
         "days": days,
     }
-    size = f"{_count(len(days), 'day')} in {intent['city']} with {_count(slots, 'slot')} to fill"
+    size = f"{counted(len(days), 'day')} in {intent['city']} with {counted(slots, 'slot')} to fill"
     return NodeResult(output, f"{size}, {lodging} lodging")
 
 
@@ -50,10 +51,6 @@ def _days(intent: Any, pace: int) -> list[dict[str, Any]]:
         share = (total * (index + 1) - 1) // count - (total * index - 1) // count
         days.append({"day": index + 1, "weekday": WEEKDAYS[(first + index) % 7], "slots": names[:share]})
     return days
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 NODE = NodeType("planner", "Laying out the days", plan_days)

@@ -24,8 +24,8 @@ LODGING_WORDS = {
 }
 
 _NUMBERS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "fourteen": 14, "fifteen": 15, "twenty": 20, "thirty": 30,
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "fourteen": 14, "fifteen": 15, "twenty": 20, "thirty": 30,
     "couple of": 2, "couple": 2, "few": 3, "several": 4,
 }  # fmt: skip
 _DAYS_IN = {"day": 1, "night": 1, "week": 7, "fortnight": 14, "month": 30, "weekend": 2}
@@ -35,18 +35,19 @@ _START = re.compile(
     rf"\b(?:on|from|starting|starts|start|beginning|arriving|arrive|leaving)\s(?:on\s)?(?:a\s)?{_WEEKDAY}"
 )
 _LENGTH = re.compile(
-    rf"(?P<long>\blong[\s-]weekend)|(?P<trip>\bday[\s-]trip)|(?P<whole>\bweek-?\s?long|\b(?:a|the)?\s?weekend\b)|"
+    r"(?P<long>\blong[\s-]weekend)|(?P<trip>\bday[\s-]trip)|"
+    r"(?P<whole>\bweek-?\s?long|\b(?:a|the)?\s?weekend\b)|"
     # "a quiet family week", but not "a trip next week"
     r"\ba\s(?:(?!(?:next|this|last|per|every|each|for|in|of)\b)[a-z]+\s){0,2}(?P<one>week|fortnight|month)\b|"
-    rf"(?<![\d.,$])(?:(?P<digits>\d{{1,4}})|\b(?P<word>{'|'.join(_NUMBERS)}))[\s-]*(?:full |whole )?"
-    rf"(?P<unit>day|night|weekend|week|fortnight|month)s?\b"
+    # "3 days", "five-day", but not "a 2026 weekend"
+    rf"(?<![\d.,$])(?:(?P<digits>(?!(?:19|20)\d\d)\d{{1,4}})|\b(?P<word>{'|'.join(_NUMBERS)}))[\s-]*"
+    r"(?:full |whole )?(?P<unit>day|night|weekend|week|fortnight|month)s?\b"
 )
 _PLAIN_MONTH = "january|february|april|june|july|september|october|november|december"
 _SHY_MONTH = "march|may|august|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec"
-# "May I", "an august city" and "Jan" are no months; after one of these words, or before a year, they are.
-_MONTH = re.compile(
-    rf"\b(?:({_PLAIN_MONTH})|(?:in|during|this|next|of|early|mid|late|until|for)[\s-]({_SHY_MONTH})|({_SHY_MONTH})\s\d{{4}})\b"
-)
+_TIME_WORD = "in|during|this|next|of|early|mid|late|until|for"
+# "May I", "an august city" and "Jan" are no months; after a time word, or before a year, they are.
+_MONTH = re.compile(rf"\b(?:({_PLAIN_MONTH})|(?:{_TIME_WORD})[\s-]({_SHY_MONTH})|({_SHY_MONTH})\s\d{{4}})\b")
 _NEGATIONS = frozenset({"no", "not", "without", "avoid", "skip", "hate", "dislike"})
 
 
@@ -63,7 +64,7 @@ _LODGING_OF = _by_word(LODGING_WORDS)
 
 
 class Span(NamedTuple):
-    """How long a trip is to be and on which weekday (0 is Monday) it starts; None where the text does not say."""
+    """How long a trip is to be and on which weekday (0 is Monday) it starts; None where nothing is said."""
 
     days: int | None
     weekday: int | None
@@ -88,7 +89,7 @@ def find_span(text: str) -> Span:
 
 
 def find_month(text: str) -> int | None:
-    """The first month named, 1 to 12. "Next month" and "summer" stay unread: they depend on when and where."""
+    """The first month named, 1 to 12. "Next month" and "summer" stay unread: what they mean depends."""
     match = _MONTH.search(text)
     if not match:
         return None

@@ -10,6 +10,7 @@ from runs.nodes.savings import mend_budget, shorten
 from runs.nodes.timetable import fill_days, mend_days
 from runs.nodes.verifier import name_problems
 from runs.nodes.wiring import output_of
+from runs.nodes.words import counted
 
 
 def repair_plan(ctx: NodeContext) -> NodeResult:
@@ -21,8 +22,8 @@ def repair_plan(ctx: NodeContext) -> NodeResult:
     found = verify(trip)
     changes: list[dict[str, Any]] = []
 
-    def note(code: str, message: str, day: int) -> None:
-        changes.append({"code": code, "message": message} | ({"day": day} if day else {}))
+    def note(code: str, message: str, day: int | None) -> None:
+        changes.append({"code": code, "message": message} | ({"day": day} if day is not None else {}))
 
     if shorten(trip, trip.max_days, f"as at most {trip.max_days} are allowed", note):
         fill_days(trip, note)
@@ -47,10 +48,9 @@ def _unmendable(trip: Trip, left: list[Violation]) -> NodeFailure:
 
 
 def _summary(trip: Trip, found: list[Violation], changes: list[dict[str, Any]]) -> str:
-    problems = f"{len(found)} problem{'s' * (len(found) != 1)}"
-    steps = f"{len(changes)} change{'s' * (len(changes) != 1)}"
-    days = f"{len(trip.days)} day{'s' * (len(trip.days) != 1)}"
-    return f"Mended {problems} with {steps}: {days} for {dollars(total_cost(trip))}, all rules kept"
+    work = f"{counted(len(found), 'problem')} with {counted(len(changes), 'change')}"
+    days = counted(len(trip.days), "day")
+    return f"Mended {work}: {days} for {dollars(total_cost(trip))}, all rules kept"
 
 
 NODE = NodeType("repair", "Mending the plan", repair_plan)

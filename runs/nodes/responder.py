@@ -7,6 +7,7 @@ from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.money import dollars
 from runs.nodes.reading import MONTHS
 from runs.nodes.wiring import output_of
+from runs.nodes.words import counted
 
 
 def respond(ctx: NodeContext) -> NodeResult:
@@ -30,8 +31,7 @@ def _lines(itinerary: dict[str, Any]) -> Iterator[str]:
 
 
 def _title(itinerary: dict[str, Any]) -> str:
-    days = itinerary["day_count"]
-    return f"{days} day{'s' * (days != 1)} in {itinerary['city']}"
+    return f"{counted(itinerary['day_count'], 'day')} in {itinerary['city']}"
 
 
 def _money(itinerary: dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ def _day(day: dict[str, Any]) -> Iterator[str]:
 
 def _costs(itinerary: dict[str, Any]) -> Iterator[str]:
     costs, nights = itinerary["costs"], itinerary["nights"]
-    lodging = f"Lodging, {nights} night{'s' * (nights != 1)}, {itinerary['lodging']}"
+    lodging = f"Lodging, {counted(nights, 'night')}, {itinerary['lodging']}"
     yield from _bullets("Costs", [
         f"{lodging}: {dollars(costs['lodging_usd_cents'])}",
         f"Transport in the city: {dollars(costs['transport_usd_cents'])}",

@@ -1,6 +1,7 @@
 """Makes a trip cheaper until it keeps its budget, giving up as little as it can."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from runs.nodes.catalogue import LODGINGS
@@ -40,7 +41,7 @@ def shorten(trip: Trip, days: int, why: str, note: Note) -> bool:
     """Cuts the trip to its first ``days`` days and says so. False when that would leave none, or cut none."""
     if not 1 <= days < len(trip.days):
         return False
-    note("days_trimmed", f"{len(trip.days)} days cut to {days} {why}.", 0)
+    note("days_trimmed", f"{len(trip.days)} days cut to {days} {why}.", None)
     del trip.days[days:]
     return True
 
@@ -55,11 +56,8 @@ def _lower_lodging(trip: Trip, note: Note) -> None:
         if len(trip.days) > 1 and _over(trip) > 0:
             trip.lodging = level
     if trip.lodging != before:
-        note(
-            "cheaper_lodging",
-            f"{trip.lodging.capitalize()} instead of {before} lodging saves {dollars(cost - total_cost(trip))}.",
-            0,
-        )
+        change = f"{trip.lodging.capitalize()} instead of {before} lodging"
+        note("cheaper_lodging", f"{change} saves {dollars(cost - total_cost(trip))}.", None)
 
 
 def _shorten_to_basics(trip: Trip, note: Note) -> None:
@@ -74,8 +72,8 @@ def _best(savings: Iterator[Saving], needed: int) -> Saving | None:
     """The smallest saving that is enough, else the largest."""
     found = list(savings)
     enough = [saving for saving in found if saving.cents >= needed]
-    key: Callable[[Saving], int] = lambda saving: saving.cents  # noqa: E731
-    return min(enough, key=key) if enough else max(found, key=key, default=None)
+    by_cents = attrgetter("cents")
+    return min(enough, key=by_cents) if enough else max(found, key=by_cents, default=None)
 
 
 def _swaps(trip: Trip) -> Iterator[Saving]:

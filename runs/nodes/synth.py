@@ -8,6 +8,7 @@ from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.catalogue import Weather, get_city
 from runs.nodes.money import dollars
 from runs.nodes.wiring import optional_output_of, output_of
+from runs.nodes.words import counted
 
 _WET_DAYS = 12
 _HOT, _COLD = 30, 4
@@ -64,8 +65,7 @@ def weather_note(indoor: bool, weather: Weather) -> str:
 
 def _summary(itinerary: dict[str, Any]) -> str:
     visits = sum(len(day["activities"]) for day in itinerary["days"])
-    days = itinerary["day_count"]
-    size = f"{days} day{'s' * (days != 1)} and {visits} visit{'s' * (visits != 1)}"
+    size = f"{counted(itinerary['day_count'], 'day')} and {counted(visits, 'visit')}"
     return f"Itinerary of {size} in {itinerary['city']} for {dollars(itinerary['total_usd_cents'])}"
 
 

@@ -11,7 +11,8 @@ from runs.nodes.rules import FULL_DAY_MINUTES, verify_day
 _EARLIEST_STARTS = (tuple(SLOT_STARTS.values()), (600,) * 3, (540,) * 3)
 _WAY_MINUTES = 30
 
-Note = Callable[[str, str, int], None]
+# Called with the code and the sentence of a change, and its day, or None when it is one of the whole trip.
+Note = Callable[[str, str, int | None], None]
 
 
 def arrange(places: Sequence[Activity], weekday: int) -> list[Stop] | None:
@@ -94,11 +95,8 @@ def _replace_one(trip: Trip, index: int, note: Note) -> bool:
         for spare in spares(trip, index):
             if stops := arrange(_with(day, stop, spare), day.weekday):
                 day.stops = stops
-                note(
-                    "place_replaced",
-                    f"{spare.name} instead of {stop.place.name} on day {index + 1}.",
-                    index + 1,
-                )
+                swap = f"{spare.name} instead of {stop.place.name}"
+                note("place_replaced", f"{swap} on day {index + 1}.", index + 1)
                 return True
     return False
 
@@ -106,10 +104,9 @@ def _replace_one(trip: Trip, index: int, note: Note) -> bool:
 def _exchange_one(trip: Trip, index: int, note: Note) -> bool:
     day = trip.days[index]
     others = [(number, other) for number, other in enumerate(trip.days, start=1) if other is not day]
+    visits = [(number, other, theirs) for number, other in others for theirs in other.stops]
     for stop in _worst_first(day):
-        for number, other, theirs in (
-            (number, other, theirs) for number, other in others for theirs in other.stops
-        ):
+        for number, other, theirs in visits:
             here = _arrange_distinct(_with(day, stop, theirs.place), day.weekday)
             there = _arrange_distinct(_with(other, theirs, stop.place), other.weekday)
             if here and there:

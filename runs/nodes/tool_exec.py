@@ -8,6 +8,7 @@ from runs.nodes.itinerary import MIDNIGHT, SLOT_STARTS, Stop, Trip, TripDay, cos
 from runs.nodes.money import dollars
 from runs.nodes.reading import MONTHS, WEEKDAYS
 from runs.nodes.wiring import output_of
+from runs.nodes.words import counted
 
 
 def run_tools(ctx: NodeContext) -> NodeResult:
@@ -60,8 +61,8 @@ def _summary(trip: Trip, calls: list[dict[str, Any]]) -> str:
     hours, weather, cost = (call["result"] for call in calls)
     when = MONTHS[trip.month - 1].capitalize() if trip.month else "an average month"
     usual = f"about {weather['temperature_c']} °C and {weather['rain_days']} days of rain"
-    total = dollars(cost["total_usd_cents"])
-    return f"{hours['visits']} visits timed, {total} in all; {when} in {trip.city.name} has {usual}"
+    timed = f"{counted(hours['visits'], 'visit')} timed, {dollars(cost['total_usd_cents'])} in all"
+    return f"{timed}; {when} in {trip.city.name} has {usual}"
 
 
 NODE = NodeType("tool_exec", "Looking up hours, weather and prices", run_tools)

@@ -8,6 +8,7 @@ from runs.nodes.itinerary import Trip, to_trip, total_cost
 from runs.nodes.money import dollars
 from runs.nodes.rules import Violation, verify
 from runs.nodes.wiring import output_of
+from runs.nodes.words import counted
 
 
 def verify_plan(ctx: NodeContext) -> NodeResult:
@@ -25,11 +26,10 @@ def name_problems(violations: Iterable[Violation]) -> str:
 
 def _summary(trip: Trip, violations: list[Violation]) -> str:
     if violations:
-        found = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
-        return f"Found {found}: {name_problems(violations)}"
+        return f"Found {counted(len(violations), 'problem')}: {name_problems(violations)}"
     total, budget = total_cost(trip), trip.budget_usd_cents
     left = "" if budget is None else f", {dollars(budget - total)} under budget"
-    return f"No problems in {len(trip.days)} days for {dollars(total)}{left}"
+    return f"No problems in {counted(len(trip.days), 'day')} for {dollars(total)}{left}"
 
 
 NODE = NodeType("verifier", "Checking the plan", verify_plan)

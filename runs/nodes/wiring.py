@@ -26,7 +26,7 @@ def optional_output_of(ctx: NodeContext, role: str) -> Mapping[str, Any] | None:
 
 
 def whole_number(values: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
-    """The integer under ``name``, None if absent or null. Raises ``invalid_input`` outside ``low``..``high``."""
+    """The integer under ``name``, None if absent or null. Raises ``invalid_input`` when out of range."""
     value = values.get(name)
     if value is None:
         return None

@@ -11,6 +11,7 @@ from orchestrator.core import clock, nudges
 from orchestrator.events.services import record
 from orchestrator.identity.actors import Actor
 from runs.models import Run, RunEvent
+from runs.services import statements
 
 _TICK = timedelta(microseconds=1)
 
@@ -36,7 +37,7 @@ def prepare(run: Run, entries: Iterable[Entry]) -> list[RunEvent]:
 
 def write(run: Run, events: list[RunEvent]) -> None:
     """Insert prepared events, in the transaction that saved the cursor, and wake the run's readers when it commits."""
-    RunEvent.objects.bulk_create(events)
+    statements.insert_events(events)
     transaction.on_commit(lambda: nudges.send(topic(run.id)))
 
 

@@ -18,11 +18,10 @@ from orchestrator.identity.actors import Actor
 from runs.engine.plan import NodeState, evaluate, plan
 from runs.models import Run, RunNode
 from runs.nodes import registry
+from runs.services import statements
 from runs.services.journal import Entry, prepare, record_run, write
 from runs.snapshot import definition_of, node_states
 from runs.states import NodeStatus, Phase, RunStatus
-
-_NODE_FIELDS = ["status", "attempts", "output", "error", "started_at", "finished_at"]
 
 
 class Fenced(Exception):
@@ -184,20 +183,11 @@ def _save(
 ) -> None:
     run = execution.run
     events = prepare(run, entries)
-    changes: dict[str, Any] = {
-        "next_sequence": run.next_sequence, "last_event_at": run.last_event_at, "lease_expires_at": _lease_end(),
-    }  # fmt: skip
+    if not statements.move_run(run, clock.now() if halt else _lease_end()):
+        raise Fenced
     if ending:
         run.version += 1
-        changes |= {**ending, "finished_at": run.last_event_at, "version": run.version}
         run.status = ending["status"]
-    elif halt:
-        changes["lease_expires_at"] = clock.now()
-    mine = Run.objects.filter(pk=run.pk, lease_token=run.lease_token, status=RunStatus.RUNNING)
-    if not mine.update(**changes):
-        raise Fenced
+        Run.objects.filter(pk=run.pk).update(**ending, finished_at=run.last_event_at, version=run.version)
     write(run, events)
-    if rows:
-        RunNode.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["run", "node"], update_fields=_NODE_FIELDS
-        )
+    statements.upsert_nodes(rows)

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, ClassVar
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, QuerySet, Value
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -57,6 +57,8 @@ class SignInViewSet(BaseViewSet):
 
 
 class MeViewSet(BaseViewSet):
+    read_scope = ""  # whoever holds a credential may ask what it is good for
+
     @extend_schema(responses=bodies.MeBody)
     def retrieve(self, request: Request) -> Response:
         """Who you are, in which organization, what you may do there, and where else you could act."""
@@ -211,4 +213,4 @@ def visible_organizations(actor: Actor) -> QuerySet[Organization]:
     """Those of a person, with their ``role``; a machine's only one."""
     if actor.kind == "user" and actor.id:
         return Organization.objects.seen_by_user(actor.id)
-    return Organization.objects.filter(pk=actor.org_id)
+    return Organization.objects.filter(pk=actor.org_id).annotate(role=Value(""))

@@ -5,7 +5,9 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from orchestrator import lifespan
 from orchestrator.streams import hub
@@ -26,11 +28,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--prepare", action="store_true", help="Migrate first; with DEBUG, seed too.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         listener = bind(options["host"], options["port"])
+        if options["prepare"]:
+            self.prepare()
         self.stdout.write(f"Orchestrator is at http://{options['host']}:{options['port']} ({settings.SERVER}). Ctrl-C ends it.")
         {"uvicorn": uvicorn_server, "granian": granian_server, "daphne": daphne_server}[settings.SERVER](listener)
+
+    def prepare(self) -> None:
+        """After the port is ours: a second server on a taken port must not touch the database of the first."""
+        call_command("migrate", interactive=False, verbosity=0)
+        if settings.DEBUG:
+            call_command("seed", stdout=self.stdout)
+        connection.close()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -40,6 +52,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # what comes while we migrate waits, and a twin that starts now is told
     except OSError as error:
         listener.close()
         raise CommandError(

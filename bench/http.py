@@ -1,0 +1,45 @@
+"""Tasks over HTTP: creates, lists of 100, 304s."""
+
+import asyncio
+import json
+
+from bench.load import Connection, Result, hammer, raw_request
+from bench.server import Server
+
+LIST = "/api/v1/collab/state/tasks?limit=100"
+
+
+def creates(server: Server) -> Result:
+    headers = {"Authorization": f"Bearer {server.token}"}
+
+    def make(number: int) -> bytes:
+        body = json.dumps({"title": f"Task {number}", "description": "made by the benchmark"}).encode()
+        return raw_request("POST", "/api/v1/collab/tasks", headers, body)
+
+    return asyncio.run(hammer(server.port, make))
+
+
+def lists(server: Server) -> Result:
+    raw = raw_request("GET", LIST, {"Authorization": f"Bearer {server.token}"})
+    return asyncio.run(hammer(server.port, lambda _: raw))
+
+
+def not_modified(server: Server) -> Result:
+    etag = asyncio.run(_etag(server))
+    raw = raw_request("GET", LIST, {"Authorization": f"Bearer {server.token}", "If-None-Match": etag})
+    return asyncio.run(hammer(server.port, lambda _: raw))
+
+
+def fresh_lists(server: Server) -> Result:
+    """Lists that no kept bytes can answer: a query of its own each time."""
+    headers = {"Authorization": f"Bearer {server.token}"}
+    return asyncio.run(
+        hammer(server.port, lambda n: raw_request("GET", f"/api/v1/collab/state/tasks?limit=100&q=%20{'%20' * (n % 7)}&assignee=", headers))
+    )
+
+
+async def _etag(server: Server) -> str:
+    async with Connection(server.port) as connection:
+        _, head, _ = await connection.request(raw_request("GET", LIST, {"Authorization": f"Bearer {server.token}"}))
+    line = next(line for line in head.decode().split("\r\n") if line.lower().startswith("etag:"))
+    return line.partition(":")[2].strip()
