@@ -40,9 +40,9 @@ def exposure(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[C
 
 
 def secrets(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """What could be guessed or overheard: W004 a short JWT_SECRET, W005 cookies over plain HTTP, W006 a short METRICS_TOKEN."""
+    """What could be guessed or overheard: W004 short JWT_SECRET, W005 cookies over plain HTTP, W006 short METRICS_TOKEN."""
     found: list[CheckMessage] = []
-    if len(settings.SIMPLE_JWT["SIGNING_KEY"].encode()) < _MIN_SECRET_BYTES:
+    if len(str(settings.SIMPLE_JWT["SIGNING_KEY"]).encode()) < _MIN_SECRET_BYTES:
         found.append(CheckWarning(
             f"JWT_SECRET (or SECRET_KEY in its place) has fewer than {_MIN_SECRET_BYTES} bytes: tokens could be forged.",
             hint="python -c 'import secrets; print(secrets.token_urlsafe(50))'", id="orchestrator.W004",

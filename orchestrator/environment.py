@@ -7,10 +7,11 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import environ
+import redis.connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
-_RATE = re.compile(r"([1-9]\d*)/(\d*)([smhd])")
+_RATE = re.compile(r"[1-9]\d{0,8}/([1-9]\d{0,5})?[smhd]")
 
 
 class Environment:
@@ -69,14 +70,22 @@ class Environment:
 
     def origins(self, name: str, default: str) -> list[str]:
         for origin in (found := self.words(name, default)):
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            if not _is_origin(origin):
                 self.refuse(name, f"must list origins such as https://example.org, not {origin!r}.")
         return found
 
     def rate(self, name: str, default: str) -> str:
         """``60/m``: how many in how long (django-ratelimit's form)."""
         return self._parsed(name, default, lambda raw: _RATE.fullmatch(raw)[0], "a rate such as 60/m")  # type: ignore[index]
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  raises for what is no number
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.path or parts.query or parts.fragment)
 
 
 def database(env: Environment) -> dict[str, Any]:
@@ -105,15 +114,20 @@ def _from_url(env: Environment) -> dict[str, Any]:
     if scheme not in ("postgres", "postgresql", "psql"):
         env.refuse("DATABASE_URL", "must begin with sqlite:/// or postgresql://.")
     try:
-        return _postgres(environ.Env.db_url_config(url))
+        parts = environ.Env.db_url_config(url)
     except (ValueError, KeyError, environ.ImproperlyConfigured):
+        parts = {}
+    if not parts.get("NAME"):
         env.refuse("DATABASE_URL", "must look like postgresql://user:password@host:5432/name.")
+    return _postgres(parts)
 
 
 def _sqlite(env: Environment, path: str) -> dict[str, Any]:
     if not path or path.endswith("/"):
         env.refuse("DATABASE_URL or DATABASE_PATH", "must name a SQLite file, such as ./data/orchestrator.db.")
     file = Path(path) if path == ":memory:" or Path(path).is_absolute() else (BASE_DIR / path)
+    if file.is_dir():
+        env.refuse("DATABASE_URL or DATABASE_PATH", f"names a folder, not a SQLite file: {file}.")
     if path != ":memory:":
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +164,11 @@ def _postgres(parts: Mapping[str, Any]) -> dict[str, Any]:
 def redis_url(env: Environment) -> str:
     """REDIS_URL, or REDIS_ADDR (``host:port``) as a URL; empty when Redis is not used."""
     url = env.text("REDIS_URL") or (f"redis://{env.text('REDIS_ADDR')}/0" if env.has("REDIS_ADDR") else "")
-    if url and url != "memory://" and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        env.refuse("REDIS_URL", "must begin with redis://, rediss:// or unix://.")
-    return "" if url == "memory://" else url
+    if url in ("", "memory://"):
+        return ""
+    name = "REDIS_URL" if env.has("REDIS_URL") else "REDIS_ADDR"
+    try:
+        redis.connection.parse_url(url)
+    except ValueError:
+        env.refuse(name, "must look like redis://host:6379/0, rediss://… or unix://…; REDIS_ADDR like host:6379.")
+    return url

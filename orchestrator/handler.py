@@ -109,6 +109,8 @@ class PooledHandler(ASGIHandler):
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
+            # A caller who left in the middle of a send leaves the generator suspended: close it now, not when it is collected.
+            await response._iterator.aclose()
 
 
 def _collected(response: Any) -> HttpResponse:

@@ -19,6 +19,8 @@ urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("", include("runs.api.urls")),  # seed 003 writes /runs
     path("admin/", admin.site.urls),
+    path("", include("runs.pages.urls")),
+    path("", include("orchestrator.web.urls")),  # after the apps' pages: it answers all of /dashboard that is left
     re_path(r"", not_found),
 ]
 

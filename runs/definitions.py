@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from orchestrator.core.canonical import canonical_json
 from orchestrator.core.errors import ValidationFailed
 
 BUILT_IN: Final = "agent-graph"
@@ -20,6 +21,12 @@ def load(workflow: str, ref: str | None = None) -> dict[str, Any]:
     if ref is not None:
         raise ValidationFailed(details={"ref": [f"{workflow!r} is built in and has no versions to choose from."]})
     return _read(workflow)
+
+
+@functools.cache
+def canonical(workflow: str) -> bytes:
+    """The bytes by which runs are frozen to ``load(workflow)``."""
+    return canonical_json(_read(workflow))
 
 
 def check_inputs(definition: dict[str, Any], inputs: dict[str, Any]) -> None:

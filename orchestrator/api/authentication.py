@@ -22,6 +22,7 @@ class ActorAuthentication(BaseAuthentication):
             return None
         if principal.by_session:
             enforce_csrf(request._request)
+        request._request.actor = principal.actor  # type: ignore[attr-defined]  # the access line names it
         return principal.user or AnonymousUser(), principal.actor
 
     def authenticate_header(self, request: Request) -> str:
@@ -38,5 +39,5 @@ def enforce_csrf(request: HttpRequest) -> None:
     check = _CsrfCheck(lambda _: HttpResponse())
     check.process_request(request)
     # DRF's views are csrf_exempt for the middleware; the check is made here, for sessions alone.
-    if reason := check.process_view(request, lambda: None, (), {}):
+    if reason := check.process_view(request, lambda *_: HttpResponse(), (), {}):
         raise PermissionDenied(f"CSRF check failed: {reason}")

@@ -44,7 +44,7 @@ def as_product_error(error: Exception) -> errors.OrchestratorError:
     if isinstance(error, drf.ValidationError):
         return errors.ValidationFailed(details=_with_text_keys(error.detail))
     if isinstance(error, drf.Throttled):
-        return errors.RateLimited(headers={"Retry-After": str(max(1, round(error.wait or 1)))})
+        return errors.RateLimited(headers={"Retry-After": str(max(1, round(getattr(error, "wait", None) or 1)))})
     for kind, product_error in _FROM_DRF.items():
         if isinstance(error, kind):
             if product_error is errors.Unavailable:

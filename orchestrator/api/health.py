@@ -41,7 +41,7 @@ _checks: dict[str, Check] = {}
 
 
 def register(name: str, check: Check) -> None:
-    """Add ``check`` to /health under ``name``: it returns when all is well, and raises Unhealthy with a short reason if not."""
+    """Add ``check`` to /health under ``name``: it returns when all is well and raises Unhealthy, with a reason, when not."""
     _checks[name] = check
 
 

@@ -49,15 +49,20 @@ def answer(listing: Listing, rows: Callable[[], QuerySet[Any]], scope: tuple[Any
     Raises ValidationFailed, by parameter, for an unknown filter or a bad value.
     """
     key = (*scope, tuple(sorted((name, *values) for name, values in query.lists())))
+    return kept(key, lambda: _page(listing, rows(), query))
+
+
+def kept(key: tuple[Any, ...], build: Callable[[], dict[str, Any]]) -> tuple[bytes, str]:
+    """The JSON of ``build()`` and its ETag, made once per key."""
     with _cache_lock:
-        kept = _cache.get(key)
-    if kept is None:
-        body = to_json(_page(listing, rows(), query))
-        kept = (body, etag_of(body))
+        entry = _cache.get(key)
+    if entry is None:
+        body = to_json(build())
+        entry = (body, etag_of(body))
         with _cache_lock:
             if len(body) < _CACHE_BYTES:
-                _cache[key] = kept
-    return kept
+                _cache[key] = entry
+    return entry
 
 
 def _page(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> dict[str, Any]:
@@ -88,7 +93,8 @@ def _filtered(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> QueryS
     filterset = listing.filters(query, queryset=rows)
     if not filterset.is_valid():
         raise ValidationFailed(details={name: list(found) for name, found in filterset.errors.items()})
-    return filterset.qs
+    found: QuerySet[Any] = filterset.qs
+    return found
 
 
 def _after_cursor(listing: Listing, rows: QuerySet[Any], cursor: str | None) -> QuerySet[Any]:

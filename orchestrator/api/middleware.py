@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -13,6 +14,7 @@ from django.utils.cache import patch_vary_headers
 from orchestrator.api.conditional import gzip_tag
 from orchestrator.api.errors import as_product_error, error_response
 from orchestrator.core import clock, context, metrics
+from orchestrator.core.errors import MalformedRequest
 
 log = logging.getLogger("orchestrator.access")
 
@@ -20,6 +22,7 @@ _MIN_COMPRESSED_BYTES: Final = 1024
 _GZIP: Final = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([0-9.]+))?\s*(?:,|$)", re.IGNORECASE)
 _TENANT_VARY: Final = ("Authorization", "X-API-Key", "Cookie", "Accept", "Accept-Encoding")
 _UNTENANTED: Final = ("/static/", "/healthz", "/readyz")
+_ANY_HOST: Final = ("/health", "/readyz", "/metrics")
 
 
 class RequestMiddleware:
@@ -30,7 +33,7 @@ class RequestMiddleware:
         started = clock.monotonic()
         token = context.request_id.set(context.choose_request_id(request.headers.get("X-Request-ID")))
         try:
-            response = self.get_response(request)
+            response = _misdirected(request) or self.get_response(request)
             response["X-Request-ID"] = context.request_id.get()
             if not request.path.startswith(_UNTENANTED):
                 _keep_tenants_apart(response)
@@ -45,6 +48,18 @@ class RequestMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
         """What a plain (not DRF) view raised, as the same error body."""
         return error_response(as_product_error(error))
+
+
+def _misdirected(request: HttpRequest) -> HttpResponse | None:
+    """Refuses a name that is not in ALLOWED_HOSTS, for every route: a page of another site that had its own name pointed
+    at us (DNS rebinding) would else act as somebody of this network. Probes and scrapers come by any address.
+    """
+    if not request.path.startswith(_ANY_HOST):
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return error_response(MalformedRequest("The Host header names nothing that is served here."))
+    return None
 
 
 def _keep_tenants_apart(response: HttpResponseBase) -> None:

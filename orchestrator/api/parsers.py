@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from rest_framework.parsers import BaseParser
 
@@ -35,7 +35,7 @@ class StrictJSONParser(BaseParser):
 class MergePatchParser(StrictJSONParser):
     """The same under ``application/merge-patch+json`` (RFC 7396), which a PATCH may be sent as."""
 
-    media_type: ClassVar[str] = "application/merge-patch+json"
+    media_type = "application/merge-patch+json"
 
 
 def parse_json(raw: bytes) -> Any:

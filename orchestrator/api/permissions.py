@@ -1,11 +1,12 @@
 """Who may call what: one scope for reading a viewset, one for writing it, both declared on it."""
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from orchestrator.core.errors import NotAuthenticated
+from orchestrator.identity.actors import Actor
 
 
 class HasScope(BasePermission):
@@ -18,6 +19,7 @@ class HasScope(BasePermission):
             if action in getattr(view, "public_actions", ()):
                 return True
             raise NotAuthenticated
+        actor = cast(Actor, request.auth)
         if scope := view.read_scope if request.method in SAFE_METHODS else view.write_scope:
-            request.auth.require(scope)
+            actor.require(scope)
         return True

@@ -44,8 +44,17 @@ class BrowsableRenderer(BrowsableAPIRenderer):
     def get_default_renderer(self, view: Any) -> JSONRenderer:
         return JSONRenderer()
 
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The page shows the ETag, but does not carry it: that one is of the JSON, and two representations share none."""
+        page = super().render(data, accepted_media_type, renderer_context)
+        if renderer_context:
+            renderer_context["response"].headers.pop("ETag", None)
+        return page
+
     def get_content(
-        self, renderer: Any, data: Any, accepted_media_type: str, renderer_context: Mapping[str, Any]
+        self, renderer: Any, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> str:
         raw = renderer.render(data)
         return orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2).decode() if raw else ""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from orchestrator.core.errors import RateLimited, Unavailable
+from orchestrator.identity.actors import Actor
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class NamedRateThrottle(BaseThrottle):
     """``RATE_LIMIT`` for API keys and anonymous callers, ``RATE_LIMIT_USER`` for people."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        actor = request.auth
+        actor = cast(Actor | None, request.auth)
         if actor is None:
             key, rate = f"ip:{client_address(request._request)}", settings.RATE_LIMIT
         elif actor.kind == "api_key":

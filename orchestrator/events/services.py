@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from orchestrator.core import context, nudges
+from orchestrator.core import context, nudges, sql
 from orchestrator.events.models import Event, EventHead
 from orchestrator.identity.actors import Actor
 
@@ -15,6 +15,10 @@ _NEXT_SEQ = """
     INSERT INTO events_eventhead (org_id, seq) VALUES (%s, 1)
     ON CONFLICT (org_id) DO UPDATE SET seq = events_eventhead.seq + 1 RETURNING seq
 """
+_INSERT = """
+    INSERT INTO events_event (id, org_id, seq, event, kind, target, details, actor, request_id, created_at) VALUES {rows}
+"""
+_LAST_OF_KIND = "SELECT seq FROM events_event WHERE org_id = %s AND kind = %s ORDER BY seq DESC LIMIT 1"
 
 
 def record(
@@ -27,10 +31,13 @@ def record(
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("record() needs the transaction of the change that it reports.")
-    row = Event.objects.create(
+    row = Event(
         org_id=actor.org_id, seq=_next_seq(actor.org_id), event=event, kind=kind, target=target, details=details or {},
         actor=str(actor), request_id=context.request_id.get(),
     )  # fmt: skip
+    sql.insert(_INSERT, [(
+        row.id, row.org_id, row.seq, row.event, row.kind, row.target, row.details, row.actor, row.request_id, row.created_at,
+    )])  # fmt: skip
     transaction.on_commit(lambda: nudges.send(topic(actor.org_id)))
     return row
 
@@ -44,8 +51,8 @@ def append(*, actor: Actor, event: str, target: str, details: dict[str, Any]) ->
 
 def revision(org_id: uuid.UUID, kind: str) -> int:
     """The number of the last event that changed the org's list of ``kind``; 0 when none has. One index look-up."""
-    events = Event.objects.for_org(org_id).filter(kind=kind)
-    return events.order_by("-seq").values_list("seq", flat=True).first() or 0
+    found = sql.row(_LAST_OF_KIND, [org_id, kind])
+    return int(found[0]) if found else 0
 
 
 def topic(org_id: uuid.UUID) -> str:
@@ -54,9 +61,9 @@ def topic(org_id: uuid.UUID) -> str:
 
 
 def _next_seq(org_id: uuid.UUID) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_NEXT_SEQ, [org_id.hex])
-        return int(cursor.fetchone()[0])
+    found = sql.row(_NEXT_SEQ, [org_id])
+    assert found is not None, "the statement returns a row"
+    return int(found[0])
 
 
 def head(org_id: uuid.UUID) -> int:

@@ -134,7 +134,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     fields = ("name", "prefix", "org", "scopes", "created_by", "created_at", "last_used_at", "expires_at", "revoked_at")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke the selected keys", permissions=["view"])
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_apikey")  # type: ignore[union-attr]
+
+    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
             services.revoke_api_key(actor=operator(request, key.org_id), key_id=key.pk)

@@ -4,7 +4,9 @@ from typing import Any, Protocol
 
 
 class Recorder(Protocol):
-    def __call__(self, *, actor: Any, event: str, kind: str, target: str, details: dict[str, Any] | None = None) -> Any: ...
+    def __call__(
+        self, *, actor: Any, event: str, kind: str, target: str, details: dict[str, Any] | None = None
+    ) -> Any: ...
 
 
 _recorder: Recorder | None = None

@@ -77,7 +77,7 @@ def _from_bearer(header: str) -> Principal:
         raise NotAuthenticated
     if settings.STUB_AUTH and (pair := _stub_pair(token)):
         return _from_stub(*pair)
-    return _of_member(tokens.member_of(token.strip()))
+    return _of_user(*tokens.member_of(token.strip()))
 
 
 def _from_session(user: User, org: str) -> Principal:
@@ -88,8 +88,11 @@ def _from_session(user: User, org: str) -> Principal:
 
 
 def _of_member(member: Membership, by_session: bool = False) -> Principal:
-    actor = Actor("user", member.user_id, member.org_id, ROLE_SCOPES[member.role], member.role)
-    return Principal(actor, member.user, by_session)
+    return _of_user(member.user, member.org_id, member.role, by_session)
+
+
+def _of_user(user: User, org_id: uuid.UUID, role: str, by_session: bool = False) -> Principal:
+    return Principal(Actor("user", user.id, org_id, ROLE_SCOPES[role], role), user, by_session)
 
 
 def _from_api_key(secret: str) -> Actor:
@@ -102,7 +105,9 @@ def _from_api_key(secret: str) -> Actor:
     key = ApiKey.objects.usable(now).filter(prefix=services.prefix_of(secret)).first()
     if key is None or not hmac.compare_digest(key.hashed_secret, hashed):
         raise NotAuthenticated
-    if key.last_used_at is None or key.last_used_at < now - timedelta(minutes=1):  # one write a minute, not one a request
+    if key.last_used_at is None or key.last_used_at < now - timedelta(
+        minutes=1
+    ):  # one write a minute, not one a request
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return Actor("api_key", key.pk, key.org_id, frozenset(key.scopes))
 

@@ -72,7 +72,7 @@ def found_organization(*, actor: Actor, slug: str, name: str) -> Organization:
 def rename_organization(*, actor: Actor, slug: str, name: str) -> Organization:
     """Raises NotFound, PermissionDenied, and Conflict when the slug is taken."""
     actor.require("admin")
-    org = Organization.objects.select_for_update().filter(pk=actor.org_id).first()
+    org: Organization | None = Organization.objects.select_for_update().filter(pk=actor.org_id).first()
     if org is None:
         raise NotFound
     org.slug, org.name = slug, name
@@ -135,7 +135,9 @@ def remove_member(*, actor: Actor, member_id: uuid.UUID) -> None:
     member = _member_for_update(actor, member_id)
     _only_owners_make_owners(actor, member.role)
     _keep_an_owner(member)
-    TokenFamily.objects.filter(user_id=member.user_id, org_id=member.org_id, revoked_at=None).update(revoked_at=clock.now())
+    TokenFamily.objects.filter(user_id=member.user_id, org_id=member.org_id, revoked_at=None).update(
+        revoked_at=clock.now()
+    )
     _record_member(actor, "member_removed", member)
     member.delete()
 
@@ -170,7 +172,13 @@ def revoke_api_key(*, actor: Actor, key_id: uuid.UUID) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = clock.now()
         key.save(update_fields=["revoked_at"])
-        record(actor=actor, event="api_key_revoked", kind="api_keys", target=f"api_key:{key.id}", details={"name": key.name})
+        record(
+            actor=actor,
+            event="api_key_revoked",
+            kind="api_keys",
+            target=f"api_key:{key.id}",
+            details={"name": key.name},
+        )
     return key
 
 
@@ -184,7 +192,14 @@ def ensure_development_member(*, staff: bool = False) -> tuple[Membership, bool]
 
 @transaction.atomic
 def ensure_member(
-    *, org_id: uuid.UUID, slug: str, org_name: str, user_id: uuid.UUID, email: str, password: str | None, staff: bool = False
+    *,
+    org_id: uuid.UUID,
+    slug: str,
+    org_name: str,
+    user_id: uuid.UUID,
+    email: str,
+    password: str | None,
+    staff: bool = False,
 ) -> tuple[Membership, bool]:
     """The owner of a development org, both with fixed ids, made when missing; whether something was made comes back, too.
 

@@ -12,7 +12,7 @@ costs at most a second. While it waits, a reader is one suspended coroutine: no 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -133,7 +133,7 @@ class Hub:
         if topic in self._topics:
             self._loop.call_soon_threadsafe(self._wake_here, topic)
 
-    async def stream(self, source: Source, after: int, recheck: Callable[[], bool]) -> AsyncIterator[bytes]:
+    async def stream(self, source: Source, after: int, recheck: Callable[[], bool]) -> AsyncGenerator[bytes]:
         """Chunks of frames behind ``after``, each frame once and in order, until the source ends or access does.
 
         ``after`` must not lie beyond the source's head. ``recheck`` runs on the database thread and says whether the reader may still see

@@ -1,6 +1,8 @@
 """Server-Sent Events (WHATWG HTML §9.2; CONTRACT §4): frames, cursors and the response."""
 
+import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,6 +14,7 @@ from orchestrator.streams.hub import Source, hub
 
 # A comment first: the headers and this byte leave at once, also when there is nothing to tell yet.
 _OPENING: Final = b": stream\n\n"
+_CURSOR: Final = re.compile(r"-1|[0-9]{1,18}")
 
 
 def frame(event: str, data: bytes, cursor: int | None = None) -> bytes:
@@ -37,7 +40,7 @@ def cursor(request: HttpRequest, default: int) -> int:
     raw = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
     if not raw:
         return default
-    if not (raw.lstrip("-").isascii() and raw.lstrip("-").isdigit() and len(raw) < 19 and int(raw) >= -1):
+    if not _CURSOR.fullmatch(raw):
         raise ValidationFailed(details={name: ["Must be the id of an event of this stream."]})
     return int(raw)
 
@@ -60,8 +63,9 @@ def response(source: Source, after: int, recheck: Callable[[], bool]) -> Streami
 
     async def chunks() -> AsyncIterator[bytes]:
         yield _OPENING
-        async for chunk in hub().stream(source, after, recheck):
-            yield chunk
+        async with aclosing(hub().stream(source, after, recheck)) as stream:
+            async for chunk in stream:
+                yield chunk
 
     return _headed(StreamingHttpResponse(chunks(), content_type="text/event-stream"))
 

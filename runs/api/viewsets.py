@@ -1,16 +1,16 @@
 """/api/v1/runs (and /runs): start, read, cancel. The stream is in runs/views.py."""
 
 import uuid
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator.api import conditional
+from orchestrator.api import lists
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
-from orchestrator.api.renderers import to_json
 from orchestrator.api.viewsets import BaseViewSet
 from orchestrator.core.errors import NotFound
 from runs.api.filters import RunEventFilter, RunFilter
@@ -70,10 +70,13 @@ class RunViewSet(BaseViewSet):
         """All nodes of the run in the order of its graph."""
         self.no_parameters()
         run = self.run(run_id)
-        rows = {row.node: row for row in RunNode.objects.filter(run=run)}
-        items = nodes_json(run, definition_of(run), rows)
-        body = to_json({"kind": "nodes", "items": items, "next_cursor": None})
-        return self.conditional(lambda: body, conditional.etag_of(body))
+
+        def build() -> dict[str, Any]:
+            rows = {row.node: row for row in RunNode.objects.filter(run=run)}
+            return {"kind": "nodes", "items": nodes_json(run, definition_of(run), rows), "next_cursor": None}
+
+        body, etag = lists.kept(("nodes", run.id, run.next_sequence, run.version), build)
+        return self.conditional(lambda: body, etag)
 
     @extend_schema(responses={200: dict})
     def workflow(self, request: Request, run_id: str) -> Response:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath
+from jmespath.exceptions import JMESPathError
 
 from runs.states import NodeStatus
 
@@ -33,10 +34,21 @@ class Plan:
     finished: bool = False
 
 
+class Unplannable(Exception):
+    """A node's ``when`` cannot be evaluated over what the run has so far; the text says why."""
+
+    def __init__(self, node: str, error: JMESPathError) -> None:
+        super().__init__(f"The condition of {node!r} cannot be evaluated: {error}")
+        self.node = node
+
+
 def plan(
     definition: Mapping[str, Any], inputs: Mapping[str, Any], states: Mapping[str, NodeState]
 ) -> Plan:
-    """Walks the graph once in its stable order. A node that is ``running`` in ``states`` is neither ready nor finished."""
+    """Walks the graph once in its stable order. A node that is ``running`` in ``states`` is neither ready nor finished.
+
+    Raises Unplannable.
+    """
     nodes, known = definition["nodes"], dict(states)
     ready: list[str] = []
     skipped: dict[str, str] = {}
@@ -46,7 +58,7 @@ def plan(
         needs = nodes[name].get("needs", ())
         if not all(need in known and known[need].status in _PASSABLE for need in needs):
             continue
-        if reason := _reason_to_skip(nodes[name], inputs, known):
+        if reason := _reason_to_skip(name, nodes[name], inputs, known):
             skipped[name] = reason
             known[name] = NodeState(NodeStatus.SKIPPED)
         else:
@@ -75,12 +87,17 @@ def evaluate(expression: str, inputs: Mapping[str, Any], states: Mapping[str, No
 _PASSABLE = frozenset({NodeStatus.COMPLETED, NodeStatus.SKIPPED})
 
 
-def _reason_to_skip(node: Mapping[str, Any], inputs: Mapping[str, Any], known: Mapping[str, NodeState]) -> str:
+def _reason_to_skip(
+    name: str, node: Mapping[str, Any], inputs: Mapping[str, Any], known: Mapping[str, NodeState]
+) -> str:
     needs = node.get("needs", ())
     if needs and all(known[need].status == NodeStatus.SKIPPED for need in needs):
         return f"All that it needs was skipped: {', '.join(needs)}."
-    if "when" in node and not evaluate(node["when"], inputs, known):
-        return "Not needed: its condition does not hold."
+    try:
+        if "when" in node and not evaluate(node["when"], inputs, known):
+            return "Not needed: its condition does not hold."
+    except JMESPathError as error:
+        raise Unplannable(name, error) from error
     return ""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import connection
 
+from orchestrator.core import clock
 from runs.engine import dispatch, sweeper, worker
 from runs.services.progress import renew_leases
 
@@ -40,13 +41,14 @@ class Engine:
             thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Drain for up to ``timeout`` seconds. A node that takes longer is left to its lease."""
+        """Drain for up to ``timeout`` seconds in all. A node that takes longer is left to its lease."""
         dispatch.use(None)
         self._stop.set()
         for _ in self._threads:
             self._queue.put(None)
+        deadline = clock.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0, deadline - clock.monotonic()))
 
     def alive(self) -> bool:
         return all(thread.is_alive() for thread in self._threads)

@@ -27,9 +27,11 @@ def ownerless(holder: str) -> Iterator[Ownerless]:
     A lease normally protects its run until it expires; one whose holder was a process of this host that is gone does not, nor one of
     ``holder`` itself that it has dropped (the engine skips those that it has in hand).
     """
-    active = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING)
-    rows = Run.objects.filter(active).order_by("id").values_list("id", "status", "lease_holder", "lease_expires_at")
     now = clock.now()
+    # The live leases of other hosts stay out of the batch: however many there are, they must not hide what is lost.
+    lost = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now) | Q(lease_holder__startswith=f"{socket.gethostname()}:")
+    active = Q(status=RunStatus.QUEUED) | Q(lost | Q(lease_holder=holder), status=RunStatus.RUNNING)
+    rows = Run.objects.filter(active).order_by("id").values_list("id", "status", "lease_holder", "lease_expires_at")
     for run_id, status, held_by, expires_at in rows[:_BATCH]:
         if status == RunStatus.QUEUED or _expired(expires_at, now):
             yield Ownerless(run_id, None)

@@ -1,9 +1,13 @@
 """Executes one run, node after node, until it ends, waits, is taken away or the process stops."""
 
+import asyncio
 import logging
+import re
 import threading
 import uuid
+from typing import Any, Final
 
+import orjson
 from django.conf import settings
 
 from runs.engine.plan import outputs
@@ -13,6 +17,10 @@ from runs.services import progress
 from runs.services.progress import Execution, Fenced, Outcome
 
 log = logging.getLogger(__name__)
+
+# These end a thread when nobody catches them, and a node of somebody else's may raise them.
+_STRANGERS: Final = (Exception, SystemExit, asyncio.CancelledError)
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def execute(run_id: uuid.UUID, holder: str, *, stop: threading.Event | None = None, dead_holder: str | None = None) -> bool:
@@ -35,7 +43,16 @@ def execute(run_id: uuid.UUID, holder: str, *, stop: threading.Event | None = No
 
 
 def run_node(execution: Execution) -> Outcome:
-    """One attempt at the current node. Whatever it raises becomes the node's failure."""
+    """One attempt at the current node. Whatever it raises, or gives that cannot be kept, becomes the node's failure."""
+    outcome = _attempt(execution)
+    try:
+        kept = orjson.dumps([outcome.summary, outcome.output, outcome.error])
+    except TypeError as error:
+        return _failed("bad_output", f"The node's output is not JSON: {error}.")
+    return _failed("bad_output", "The node's output contains a NUL character.") if _NUL.search(kept) else outcome
+
+
+def _attempt(execution: Execution) -> Outcome:
     name, run = execution.current, execution.run
     assert name is not None, "nothing is running"
     node = execution.definition["nodes"][name]
@@ -46,11 +63,17 @@ def run_node(execution: Execution) -> Outcome:
     try:
         result = registry.get(node["type"]).execute(context)
     except NodeFailure as failure:
-        error = {"code": failure.code, "message": failure.message, "details": failure.details}
-        return Outcome(failure.message, error=error)
-    except Exception as error:
+        return _failed(failure.code, failure.message, failure.details)
+    except registry.UnknownNodeType as error:
+        return _failed("unknown_node_type", str(error))
+    except _STRANGERS as error:
         log.exception("A node stopped with an unexpected error.", extra={"run_id": str(run.id), "node": name})
         # The text of a stranger's exception may hold a secret: it stays in the log.
-        message = f"The node stopped with an unexpected error ({type(error).__name__}); the server's log has it."
-        return Outcome(message, error={"code": "internal_error", "message": message, "details": {}})
+        return _failed(
+            "internal_error", f"The node stopped with an unexpected error ({type(error).__name__}); the server's log has it."
+        )
     return Outcome(result.summary, output=result.output)
+
+
+def _failed(code: str, message: str, details: dict[str, Any] | None = None) -> Outcome:
+    return Outcome(message, error={"code": code, "message": message, "details": details or {}})

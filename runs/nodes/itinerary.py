@@ -107,6 +107,11 @@ def total_cost(trip: Trip) -> int:
     return basic_cost(trip.city, len(trip.days), trip.lodging) + places
 
 
+def budget_left(trip: Trip) -> int | None:
+    """What the budget leaves, below zero when the trip is over it; None when there is no budget."""
+    return None if trip.budget_usd_cents is None else trip.budget_usd_cents - total_cost(trip)
+
+
 def costs(trip: Trip) -> Costs:
     """The cost of the trip by kind."""
     days, city = len(trip.days), trip.city

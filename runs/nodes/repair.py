@@ -25,10 +25,12 @@ def repair_plan(ctx: NodeContext) -> NodeResult:
     def note(code: str, message: str, day: int | None) -> None:
         changes.append({"code": code, "message": message} | ({"day": day} if day is not None else {}))
 
-    if shorten(trip, trip.max_days, f"as at most {trip.max_days} are allowed", note):
-        fill_days(trip, note)
+    drafted = len(trip.days)
+    shorten(trip, trip.max_days, f"as at most {trip.max_days} are allowed", note)
     mend_days(trip, note)
     mend_budget(trip, note)
+    if len(trip.days) < drafted:
+        fill_days(trip, note)
     left = verify(trip)
     if left:
         raise _unmendable(trip, left)

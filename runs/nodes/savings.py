@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from runs.nodes.catalogue import LODGINGS
-from runs.nodes.itinerary import Stop, Trip, basic_cost, total_cost
+from runs.nodes.itinerary import Stop, Trip, basic_cost, budget_left, total_cost
 from runs.nodes.money import dollars
 from runs.nodes.timetable import Note, arrange, spares
 
@@ -29,8 +29,7 @@ def mend_budget(trip: Trip, note: Note) -> None:
         _lower_lodging(trip, note)
         _shorten_to_basics(trip, note)
     while _over(trip) > 0:
-        saving = _best(_swaps(trip), _over(trip)) or _best(_drops(trip), _over(trip))
-        if saving:
+        if saving := _best(list(_swaps(trip)), list(_drops(trip)), _over(trip)):
             trip.days[saving.day_index].stops = saving.stops
             note(saving.code, saving.message, saving.day_index + 1)
         elif not shorten(trip, len(trip.days) - 1, "to keep the budget", note):
@@ -47,7 +46,7 @@ def shorten(trip: Trip, days: int, why: str, note: Note) -> bool:
 
 
 def _over(trip: Trip) -> int:
-    return 0 if trip.budget_usd_cents is None else total_cost(trip) - trip.budget_usd_cents
+    return -(budget_left(trip) or 0)
 
 
 def _lower_lodging(trip: Trip, note: Note) -> None:
@@ -68,12 +67,12 @@ def _shorten_to_basics(trip: Trip, note: Note) -> None:
     shorten(trip, days, "to keep the budget", note)
 
 
-def _best(savings: Iterator[Saving], needed: int) -> Saving | None:
-    """The smallest saving that is enough, else the largest."""
-    found = list(savings)
-    enough = [saving for saving in found if saving.cents >= needed]
-    by_cents = attrgetter("cents")
-    return min(enough, key=by_cents) if enough else max(found, key=by_cents, default=None)
+def _best(swaps: list[Saving], drops: list[Saving], needed: int) -> Saving | None:
+    """The smallest swap that saves enough, else the smallest drop that does, else whatever saves most."""
+    for savings in (swaps, drops):
+        if enough := [saving for saving in savings if saving.cents >= needed]:
+            return min(enough, key=attrgetter("cents"))
+    return max(swaps + drops, key=attrgetter("cents"), default=None)
 
 
 def _swaps(trip: Trip) -> Iterator[Saving]:

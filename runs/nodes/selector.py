@@ -19,7 +19,11 @@ def select_places(ctx: NodeContext) -> NodeResult:
     city = get_city(plan["city"])
     ranking = [place for _, place in ranked(city.name, tuple(plan["themes"]))]
     pool = list(ranking)
-    days = [_day(day, pool, ranking) for day in plan["days"]]
+    days: list[dict[str, Any]] = []
+    picked: list[Activity] = []
+    for day in plan["days"]:
+        picked = _pick(day, pool, ranking, picked)
+        days.append(_picked_day(day, picked))
     chosen = [pick for day in days for pick in day["activities"]]
     price = sum(city.by_name[pick["name"]].price_usd_cents for pick in chosen)
     matching = sum(city.by_name[pick["name"]].theme in plan["themes"] for pick in chosen)
@@ -35,17 +39,23 @@ def select_places(ctx: NodeContext) -> NodeResult:
     return NodeResult(output, summary)
 
 
-def _day(day: dict[str, Any], pool: list[Activity], ranking: list[Activity]) -> dict[str, Any]:
+def _pick(
+    day: dict[str, Any], pool: list[Activity], ranking: list[Activity], yesterday: list[Activity]
+) -> list[Activity]:
+    """Takes the places of a day out of the pool, which it fills again when it is empty."""
     weekday = WEEKDAYS.index(day["weekday"])
     picked: list[Activity] = []
     for _ in day["slots"]:
         if not pool:
-            pool.extend(place for place in ranking if place not in picked)
+            pool.extend(place for place in ranking if place not in picked and place not in yesterday)
         place = next((place for place in pool if weekday not in place.closed_on), pool[0])
         pool.remove(place)
         picked.append(place)
     # What opens first comes first: a bar that opens at six belongs in the later slot.
-    picked.sort(key=lambda place: place.opens)
+    return sorted(picked, key=lambda place: place.opens)
+
+
+def _picked_day(day: dict[str, Any], picked: list[Activity]) -> dict[str, Any]:
     pairs = zip(day["slots"], picked, strict=True)
     activities = [{"slot": slot, "name": place.name} for slot, place in pairs]
     return {"day": day["day"], "weekday": day["weekday"], "activities": activities}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import permutations
 
 from runs.nodes.catalogue import Activity, ranked
-from runs.nodes.itinerary import SLOT_STARTS, Stop, Trip, TripDay
+from runs.nodes.itinerary import SLOT_STARTS, Stop, Trip, TripDay, budget_left
 from runs.nodes.rules import FULL_DAY_MINUTES, verify_day
 
 # The usual slots first; then one visit after the other; then with an earlier start.
@@ -29,22 +29,18 @@ def arrange(places: Sequence[Activity], weekday: int) -> list[Stop] | None:
     return [] if not places else None
 
 
-def spares(trip: Trip, day_index: int) -> list[Activity]:
-    """The places that may come into a day, best first: those not in the trip yet; if it has all, any others.
+def unused(trip: Trip) -> list[Activity]:
+    """The places that are not in the trip, best first."""
+    return _ranked_without(trip, trip.days)
 
-    A place never comes twice on the same day or on two days running.
-    """
-    ranking = [place for _, place in ranked(trip.city.name, trip.themes)]
-    used = {stop.place.name for day in trip.days for stop in day.stops}
-    unused = [place for place in ranking if place.name not in used]
-    if unused:
-        return unused
-    near = {stop.place.name for day in trip.days[max(0, day_index - 1) : day_index + 2] for stop in day.stops}
-    return [place for place in ranking if place.name not in near]
+
+def spares(trip: Trip, index: int) -> list[Activity]:
+    """The places that may come into the day ``index``, best first: the unused, else return visits."""
+    return unused(trip) or _returning(trip, index)
 
 
 def fill_days(trip: Trip, note: Note) -> None:
-    """Adds the best spare places to days with fewer visits than the pace, where they fit.
+    """Adds the best unused places to days with fewer visits than the pace, where time and budget allow.
 
     A draft that was too long had its places spread thin; cut shorter, its days have room again.
     """
@@ -54,18 +50,29 @@ def fill_days(trip: Trip, note: Note) -> None:
 
 
 def mend_days(trip: Trip, note: Note) -> None:
-    """Mends each day that breaks a rule: other times, else another place, else a swap of two days' places.
+    """Mends each day that breaks a rule: other times, else an unused place, else a swap of two days' places.
 
-    Where none of this helps, the day has one visit less.
+    Where none of this helps, a place returns, or the day has one visit less.
     """
     for index, day in enumerate(trip.days):
         if verify_day(index + 1, day):
             _mend_day(trip, index, note)
 
 
+def _returning(trip: Trip, index: int) -> list[Activity]:
+    """The places that may come again: not to the same day, nor to the day before or after."""
+    return _ranked_without(trip, trip.days[max(0, index - 1) : index + 2])
+
+
+def _ranked_without(trip: Trip, days: list[TripDay]) -> list[Activity]:
+    taken = {stop.place.name for day in days for stop in day.stops}
+    return [place for _, place in ranked(trip.city.name, trip.themes) if place.name not in taken]
+
+
 def _add_one(trip: Trip, index: int) -> Activity | None:
-    day = trip.days[index]
-    for spare in spares(trip, index):
+    day, left = trip.days[index], budget_left(trip)
+    affordable = (place for place in unused(trip) if left is None or place.price_usd_cents <= left)
+    for spare in affordable:
         if stops := arrange([*(stop.place for stop in day.stops), spare], day.weekday):
             day.stops = stops
             return spare
@@ -80,7 +87,11 @@ def _mend_day(trip: Trip, index: int, note: Note) -> None:
                 day.stops = stops
                 note("times_shifted", f"Day {number} has a new timetable.", number)
             return
-        if _replace_one(trip, index, note) or _exchange_one(trip, index, note):
+        if (
+            _replace_one(trip, index, unused(trip), note)
+            or _exchange_one(trip, index, note)
+            or _replace_one(trip, index, _returning(trip, index), note)
+        ):
             return
         worst = _worst_first(day)[0]
         note("place_dropped", f"{worst.place.name} left out on day {number}, where no time fits.", number)
@@ -89,10 +100,10 @@ def _mend_day(trip: Trip, index: int, note: Note) -> None:
             return
 
 
-def _replace_one(trip: Trip, index: int, note: Note) -> bool:
+def _replace_one(trip: Trip, index: int, candidates: list[Activity], note: Note) -> bool:
     day = trip.days[index]
     for stop in _worst_first(day):
-        for spare in spares(trip, index):
+        for spare in candidates:
             if stops := arrange(_with(day, stop, spare), day.weekday):
                 day.stops = stops
                 swap = f"{spare.name} instead of {stop.place.name}"
@@ -103,22 +114,34 @@ def _replace_one(trip: Trip, index: int, note: Note) -> bool:
 
 def _exchange_one(trip: Trip, index: int, note: Note) -> bool:
     day = trip.days[index]
-    others = [(number, other) for number, other in enumerate(trip.days, start=1) if other is not day]
-    visits = [(number, other, theirs) for number, other in others for theirs in other.stops]
+    others = [(stop, at) for at, other in enumerate(trip.days) if at != index for stop in other.stops]
     for stop in _worst_first(day):
-        for number, other, theirs in visits:
-            here = _arrange_distinct(_with(day, stop, theirs.place), day.weekday)
-            there = _arrange_distinct(_with(other, theirs, stop.place), other.weekday)
-            if here and there:
-                day.stops, other.stops = here, there
-                moves = f"{stop.place.name} to day {number}, {theirs.place.name} to day {index + 1}"
+        for theirs, other in others:
+            if _exchange(trip, (index, stop), (other, theirs)):
+                moves = f"{stop.place.name} to day {other + 1}, {theirs.place.name} to day {index + 1}"
                 note("places_exchanged", f"Moved {moves}.", index + 1)
                 return True
     return False
 
 
-def _arrange_distinct(places: list[Activity], weekday: int) -> list[Stop] | None:
-    return arrange(places, weekday) if len({place.name for place in places}) == len(places) else None
+def _exchange(trip: Trip, one: tuple[int, Stop], two: tuple[int, Stop]) -> bool:
+    """Swaps two stops of two days when both days then keep the rules and no place returns too soon."""
+    (first, stop), (second, other) = one, two
+    before = trip.days[first].stops, trip.days[second].stops
+    here = arrange(_with(trip.days[first], stop, other.place), trip.days[first].weekday)
+    there = arrange(_with(trip.days[second], other, stop.place), trip.days[second].weekday)
+    if not here or not there:
+        return False
+    trip.days[first].stops, trip.days[second].stops = here, there
+    if _returns_too_soon(trip, first) or _returns_too_soon(trip, second):
+        trip.days[first].stops, trip.days[second].stops = before
+        return False
+    return True
+
+
+def _returns_too_soon(trip: Trip, index: int) -> bool:
+    names = [stop.place.name for day in trip.days[max(0, index - 1) : index + 2] for stop in day.stops]
+    return len(set(names)) < len(names)
 
 
 def _in_order(order: Sequence[Activity], weekday: int, earliest: Sequence[int]) -> list[Stop]:

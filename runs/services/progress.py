@@ -11,11 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from jmespath.exceptions import JMESPathError
 
 from orchestrator.core import clock, metrics
 from orchestrator.identity.actors import Actor
-from runs.engine.plan import NodeState, evaluate, plan
+from runs.engine.plan import NodeState, Unplannable, evaluate, plan
 from runs.models import Run, RunNode
 from runs.nodes import registry
 from runs.services import statements
@@ -58,7 +58,8 @@ def begin(run_id: uuid.UUID, holder: str, *, dead_holder: str | None = None) -> 
     run = _claim(run_id, holder, dead_holder)
     if run is None:
         return None
-    execution = Execution(run, definition_of(run), node_states(run))
+    # A run without events is at its beginning and has no nodes to read.
+    execution = Execution(run, definition_of(run), node_states(run) if run.next_sequence else {})
     interrupted = [name for name, state in execution.states.items() if state.status == NodeStatus.RUNNING]
     _advance(execution, [], [], again=interrupted[0] if interrupted else None)
     return execution
@@ -90,27 +91,15 @@ def renew_leases(holder: str) -> None:
 
 def _claim(run_id: uuid.UUID, holder: str, dead_holder: str | None) -> Run | None:
     now = clock.now()
-    lease = {
-        "status": RunStatus.RUNNING, "version": F("version") + 1, "lease_holder": holder,
-        "lease_token": F("lease_token") + 1, "lease_expires_at": _lease_end(),
-    }  # fmt: skip
-    runs = Run.objects.filter(pk=run_id)
-    if runs.filter(status=RunStatus.QUEUED).update(started_at=now, **lease):
+    if statements.claim_queued(run_id, holder, _lease_end(), now):
         event = "run_started"
-    elif _ownerless(runs, dead_holder).update(recoveries=F("recoveries") + 1, **lease):
+    elif statements.claim_ownerless(run_id, holder, _lease_end(), now, dead_holder or ""):
         event = "run_recovered"
     else:
         return None
-    run = runs.get()
+    run = Run.objects.get(pk=run_id)
     record_run(Actor.system(run.org_id), event, run)
     return run
-
-
-def _ownerless(runs: QuerySet[Run], dead_holder: str | None) -> QuerySet[Run]:
-    lost = Q(lease_expires_at__lt=clock.now())
-    if dead_holder:
-        lost |= Q(lease_holder=dead_holder)
-    return runs.filter(lost, status=RunStatus.RUNNING)
 
 
 def _lease_end() -> datetime:
@@ -137,7 +126,8 @@ def _advance(
     _save(execution, entries, rows, ending, halt)
     if ending:
         run = execution.run
-        record_run(Actor.system(run.org_id), f"run_{run.status}", run, **({"error": failure} if failure else {}))
+        why = {"error": ending["error"]} if "error" in ending else {}
+        record_run(Actor.system(run.org_id), f"run_{run.status}", run, **why)
         transaction.on_commit(lambda: metrics.runs_finished.labels(run.status).inc())
 
 
@@ -145,18 +135,43 @@ def _start_next(
     execution: Execution, entries: list[Entry], rows: list[RunNode], halt: bool
 ) -> dict[str, Any] | None:
     """Start what the plan says, or return how the run ends."""
-    step = plan(execution.definition, execution.run.inputs, execution.states)
+    try:
+        step = plan(execution.definition, execution.run.inputs, execution.states)
+    except Unplannable as problem:
+        return _give_up(execution, problem, entries, rows)
     for name, reason in step.skipped.items():
         execution.states[name] = NodeState(NodeStatus.SKIPPED)
         entries.append(Entry(name, Phase.SKIPPED, reason))
         rows.append(_row(execution, name, finished_at=clock.now()))
     if step.finished:
-        expression = execution.definition.get("output")
-        output = evaluate(expression, execution.run.inputs, execution.states) if expression else None
-        return {"status": RunStatus.SUCCEEDED, "output": output}
+        return _result(execution)
     if step.ready and not halt:
         _start(execution, step.ready[0], entries, rows)
     return None
+
+
+def _result(execution: Execution) -> dict[str, Any]:
+    expression = execution.definition.get("output")
+    try:
+        output = evaluate(expression, execution.run.inputs, execution.states) if expression else None
+    except JMESPathError as problem:
+        return {"status": RunStatus.FAILED, "error": _error(f"The run's output cannot be evaluated: {problem}")}
+    return {"status": RunStatus.SUCCEEDED, "output": output}
+
+
+def _give_up(
+    execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[RunNode]
+) -> dict[str, Any]:
+    """The node whose condition makes no sense fails, and the run with it: raising would undo the step, to be tried for ever."""
+    error = _error(str(problem))
+    execution.states[problem.node] = NodeState(NodeStatus.FAILED)
+    entries.append(Entry(problem.node, Phase.FAILED, str(problem), {"error": error}))
+    rows.append(_row(execution, problem.node, error=error, finished_at=clock.now()))
+    return {"status": RunStatus.FAILED, "error": {"node": problem.node, **error}}
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"code": "expression_error", "message": message, "details": {}}
 
 
 def _start(execution: Execution, name: str, entries: list[Entry], rows: list[RunNode]) -> None:
@@ -164,12 +179,19 @@ def _start(execution: Execution, name: str, entries: list[Entry], rows: list[Run
     attempts = (before.attempts if before else 0) + 1
     execution.states[name] = NodeState(NodeStatus.RUNNING, attempts)
     execution.current, execution.started_at = name, clock.now()
-    summary = registry.get(execution.definition["nodes"][name]["type"]).started
+    summary = _announcement(execution.definition["nodes"][name]["type"])
     phase = Phase.STARTED
     if before:
         phase, summary = Phase.RETRYING, f"Its worker was lost; attempt {attempts}. {summary}"
     entries.append(Entry(name, phase, summary, {"attempt": attempts}))
     rows.append(_row(execution, name, started_at=execution.started_at))
+
+
+def _announcement(node_type: str) -> str:
+    try:
+        return registry.get(node_type).started
+    except registry.UnknownNodeType as error:
+        return str(error)  # its attempt fails; raising here would undo the step, and the run would try it for ever
 
 
 def _row(execution: Execution, name: str, **fields: Any) -> RunNode:
@@ -185,6 +207,8 @@ def _save(
     events = prepare(run, entries)
     if not statements.move_run(run, clock.now() if halt else _lease_end()):
         raise Fenced
+    if halt and not ending:  # nobody's: a keeper of this holder must not renew what has just been given back
+        Run.objects.filter(pk=run.pk).update(lease_holder="")
     if ending:
         run.version += 1
         run.status = ending["status"]

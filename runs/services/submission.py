@@ -26,7 +26,7 @@ def start_run(
     definitions.check_inputs(definition, inputs)
     run = Run.objects.create(
         org_id=actor.org_id, workflow=workflow, inputs=inputs, created_by=str(actor), created_at=clock.now(),
-        definition=put_blob(org_id=actor.org_id, document=definition),
+        definition_id=put_blob(org_id=actor.org_id, content=definitions.canonical(workflow)),
     )  # fmt: skip
     record_run(actor, "run_created", run)
     transaction.on_commit(lambda: dispatch.dispatch(run.id))

@@ -4,7 +4,6 @@ from typing import Any
 
 import django_filters
 from django import forms
-from drf_spectacular.utils import OpenApiParameter
 
 from tasks.models import MAX_ASSIGNEE, MAX_LABEL
 from tasks.querysets import TaskQuerySet
@@ -21,7 +20,9 @@ class LabelsField(forms.Field):
         return [self._name.clean(name) for name in value or ()]
 
 
-class LabelsFilter(django_filters.Filter):  # type: ignore[misc, unused-ignore]
+class LabelsFilter(django_filters.MultipleChoiceFilter):  # type: ignore[misc, unused-ignore]
+    """All of the labels that are named; any name is a choice."""
+
     field_class = LabelsField
 
     def filter(self, qs: TaskQuerySet, value: list[str]) -> TaskQuerySet:
@@ -45,16 +46,3 @@ class TaskFilter(django_filters.FilterSet):  # type: ignore[misc, unused-ignore]
 
     def mentioning(self, rows: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return rows.mentioning(value)
-
-
-def query_parameters(filters: type[django_filters.FilterSet]) -> list[OpenApiParameter]:
-    """The filters as OpenAPI documents them: by their own names, texts and choices."""
-    return [
-        OpenApiParameter(
-            name,
-            description=found.extra.get("help_text", ""),
-            enum=[value for value, _ in found.extra.get("choices", ())] or None,
-            many=issubclass(found.field_class, LabelsField | forms.MultipleChoiceField),
-        )
-        for name, found in filters.base_filters.items()
-    ]

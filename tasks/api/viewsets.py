@@ -12,7 +12,7 @@ from orchestrator.api.viewsets import BaseViewSet
 from orchestrator.core.errors import NotAuthenticated, NotFound
 from orchestrator.identity import resolver
 from tasks import services
-from tasks.api.filters import TaskFilter, query_parameters
+from tasks.api.filters import TaskFilter
 from tasks.api.serializers import TaskBody, TaskFields, Transition, task_json
 from tasks.models import Task
 from tasks.querysets import TaskQuerySet
@@ -25,7 +25,7 @@ class TaskViewSet(BaseViewSet):
     def list_rows(self, org_id: uuid.UUID) -> TaskQuerySet:
         return Task.objects.for_org(org_id).detailed()
 
-    @extend_schema(parameters=query_parameters(TaskFilter), responses=TaskBody(many=True))
+    @extend_schema(responses=TaskBody(many=True))
     def list(self, request: Request) -> Response:
         """The org's tasks, newest first. Anonymous callers see those of the public org, if there is one."""
         org_id = self.actor.org_id if request.auth else resolver.public_org_id()

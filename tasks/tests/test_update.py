@@ -1,12 +1,13 @@
 """PUT replaces, PATCH changes; both give the next version."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 
 from conftest import Person
+from orchestrator.core import clock
 from tasks.tests.calls import add, of, read, refused, send
 
 FULL: dict[str, Any] = {
@@ -61,20 +62,19 @@ def test_the_answer_is_the_task_as_it_is_now(alice: Person, method: str) -> None
 
 
 def test_each_write_adds_one_to_the_version_and_moves_updated_at(alice: Person) -> None:
-    with time_machine.travel(datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), tick=False) as clock:
+    made_at = clock.now() + timedelta(minutes=1)  # her token must be valid then
+    with time_machine.travel(made_at, tick=False) as traveller:
         task = add(alice)
-        clock.shift(timedelta(seconds=1))
+        traveller.shift(timedelta(seconds=1))
         send(alice.client, "PATCH", of(task), {"title": "A"}, if_match="*")
-        clock.shift(timedelta(seconds=1))
+        traveller.shift(timedelta(seconds=1))
         send(alice.client, "PUT", of(task), {"title": "B"}, if_match="*")
-        clock.shift(timedelta(seconds=1))
+        traveller.shift(timedelta(seconds=1))
         send(alice.client, "POST", f"{of(task)}/transition", {"status": "blocked"})
         written = read(alice, task)
     assert written["version"] == 4
-    assert (written["created_at"], written["updated_at"]) == (
-        "2026-01-02T03:04:05.000006Z",
-        "2026-01-02T03:04:08.000006Z",
-    )
+    assert written["created_at"] == clock.rfc3339(made_at)
+    assert written["updated_at"] == clock.rfc3339(made_at + timedelta(seconds=3))
 
 
 def test_neither_id_nor_author_nor_creation_ever_change(alice: Person, bob: Person) -> None:

@@ -19,7 +19,9 @@ _SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Use a-z, 0-9
 class LogIn(StrictSerializer):
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
-    organization = serializers.CharField(max_length=64, default="", allow_blank=True, help_text="Slug or id; else your first.")
+    organization = serializers.CharField(
+        max_length=64, default="", allow_blank=True, help_text="Slug or id; else your first."
+    )
 
 
 class Refresh(StrictSerializer):
@@ -41,7 +43,11 @@ class AddMember(StrictSerializer):
     role = serializers.ChoiceField(Role.choices, default=Role.MEMBER)
     name = serializers.CharField(max_length=200, default="", allow_blank=True)
     password = serializers.CharField(
-        max_length=1024, default="", allow_blank=True, trim_whitespace=False, help_text="For somebody new: their first one."
+        max_length=1024,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="For somebody new: their first one.",
     )
 
 
@@ -56,7 +62,9 @@ class FoundOrganization(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         slug = attrs.setdefault("slug", slugify(attrs["name"])[:64].strip("-_").replace("_", "-"))
         if not slug or parse_uuid(slug):  # orgs are named by slug or id, so a slug must not look like an id
-            raise serializers.ValidationError({"slug": ["Give a slug of letters, digits and hyphens that is not an id."]})
+            raise serializers.ValidationError(
+                {"slug": ["Give a slug of letters, digits and hyphens that is not an id."]}
+            )
         return attrs
 
 

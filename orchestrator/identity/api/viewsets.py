@@ -1,11 +1,10 @@
 """/auth, /api/v1/api-keys, /api/v1/members and /api/v1/organizations."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import Max, QuerySet, Value
 from drf_spectacular.utils import extend_schema
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,7 +25,7 @@ _NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749 §5.1: no cache keeps an a
 class SignInViewSet(BaseViewSet):
     """Takes credentials itself, so that a stale header never stands in the way of a new sign-in."""
 
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []
+    authentication_classes = ()
     public_actions = ("login", "refresh", "logout")
 
     @extend_schema(request=bodies.LogIn, responses=bodies.TokenPairBody)
@@ -46,7 +45,7 @@ class SignInViewSet(BaseViewSet):
         """End the sign-in that the bearer token, the refresh token, or each of them belongs to. Once more is no error."""
         scheme, _, bearer = request.headers.get("Authorization", "").strip().partition(" ")
         sent = [bearer.strip()] if scheme.lower() == "bearer" else []
-        if request.data or request._request.body:
+        if request._request.content_type == "application/json" and request._request.body:
             sent += self.body(bodies.LogOut).values()
         if not any([tokens.end_family(token) for token in sent]):  # a list: each of them is ended
             raise NotAuthenticated
@@ -78,7 +77,7 @@ class MeViewSet(BaseViewSet):
         })  # fmt: skip
 
     def _api_key(self) -> dict[str, Any] | None:
-        key = ApiKey.objects.filter(pk=self.actor.id).first() if self.actor.kind == "api_key" else None
+        key = ApiKey.objects.filter(pk=str(self.actor.id)).first() if self.actor.kind == "api_key" else None
         return bodies.api_key_json(key) if key else None  # a key of API_KEYS has no row
 
 
@@ -106,7 +105,7 @@ class ApiKeyViewSet(BaseViewSet):
         key, secret = services.create_api_key(actor=self.actor, **self.body(bodies.CreateApiKey))
         shown = {**bodies.api_key_json(key), "secret": secret}
         response = self.resource(shown, status=201, location=f"/api/v1/api-keys/{key.id}")
-        response.headers.update(_NO_STORE)
+        response["Cache-Control"] = "no-store"
         return response
 
     @extend_schema(responses=bodies.ApiKeyBody)
@@ -121,7 +120,9 @@ class ApiKeyViewSet(BaseViewSet):
     @extend_schema(request=None, responses=bodies.ApiKeyBody)
     def revoke(self, request: Request, key_id: str) -> Response:
         """The key stops working at once. Its row stays. Revoking it again changes nothing."""
-        return self.resource(bodies.api_key_json(services.revoke_api_key(actor=self.actor, key_id=self.path_id(key_id))))
+        return self.resource(
+            bodies.api_key_json(services.revoke_api_key(actor=self.actor, key_id=self.path_id(key_id)))
+        )
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, key_id: str) -> Response:
@@ -188,7 +189,8 @@ class OrganizationViewSet(BaseViewSet):
 
         They change in many logs, so no event number can stand for them; the few values that the list shows can.
         """
-        revision = tuple(self.list_rows(self.actor.org_id).order_by("id").values_list("id", "role", "slug", "name"))
+        rows: QuerySet[Any] = self.list_rows(self.actor.org_id)
+        revision = tuple(rows.order_by("id").values_list("id", "role", "slug", "name"))
         return self.answer_list(self.actor.org_id, revision=revision, within=str(self.actor))
 
     @extend_schema(request=bodies.FoundOrganization, responses={201: bodies.OrganizationBody})
@@ -212,5 +214,7 @@ class OrganizationViewSet(BaseViewSet):
 def visible_organizations(actor: Actor) -> QuerySet[Organization]:
     """Those of a person, with their ``role``; a machine's only one."""
     if actor.kind == "user" and actor.id:
-        return Organization.objects.seen_by_user(actor.id)
-    return Organization.objects.filter(pk=actor.org_id).annotate(role=Value(""))
+        mine: QuerySet[Organization] = Organization.objects.seen_by_user(actor.id)
+        return mine
+    only: QuerySet[Organization] = Organization.objects.filter(pk=actor.org_id).annotate(role=Value(""))
+    return only

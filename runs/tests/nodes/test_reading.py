@@ -119,7 +119,7 @@ def test_foreign_money_is_noticed() -> None:
     assert all(
         names_foreign_money(fold(text)) for text in ("€900", "900 euros", "A$800", "500 Canadian dollars", "GBP 70")
     )
-    assert not any(names_foreign_money(fold(text)) for text in ("$900", "US$900", "900 dollars", "2 won games"))
+    assert not any(names_foreign_money(fold(text)) for text in ("$900", "US$900", "900 dollars", "2 nights"))
 
 
 def test_dollars() -> None:

@@ -32,7 +32,9 @@ class Command(BaseCommand):
 
     def _report(self, member: Membership, made: bool) -> None:
         what = "Made" if made else "There already:"
-        self.stdout.write(f"{what} organization {member.org.slug} ({member.org_id}), {member.role} {member.user.email}.")
+        self.stdout.write(
+            f"{what} organization {member.org.slug} ({member.org_id}), {member.role} {member.user.email}."
+        )
         if not member.user.check_password(settings.DEV_USER_PASSWORD):
             again = f"manage.py changepassword {member.user.email}"
             self.stdout.write(f"Their password is not DEV_USER_PASSWORD and stays as it is; to change it: {again}")

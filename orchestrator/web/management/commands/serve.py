@@ -42,6 +42,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if settings.DEBUG:
             call_command("seed", stdout=self.stdout)
+            self.stdout.write(f"Sign in as {settings.DEV_USER_EMAIL} with the password {settings.DEV_USER_PASSWORD}")
         connection.close()
 
 

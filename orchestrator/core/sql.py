@@ -1,0 +1,46 @@
+"""Plain SQL for the few statements that every request or every step of a run executes.
+
+Building a query through the ORM costs ten times what SQLite needs to answer it (docs/performance.md); on these paths, and only there,
+the statement is written out once, in SQL that SQLite and PostgreSQL read alike, with ``%s`` for values.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+
+def run(statement: str, values: Sequence[Any]) -> int:
+    """Execute, and say how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [adapt(value) for value in values])
+        return int(cursor.rowcount)
+
+
+def row(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The first row of the answer, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [adapt(value) for value in values])
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
+
+
+def insert(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Execute an INSERT whose text has ``{rows}`` in the place of the row values; nothing for no rows."""
+    if rows:
+        places = ", ".join(["(" + ", ".join(["%s"] * len(rows[0])) + ")"] * len(rows))
+        run(statement.format(rows=places), [value for values in rows for value in values])
+
+
+def adapt(value: Any) -> Any:
+    """A value in the form in which Django's fields store it on the database at hand."""
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    return str(value) if isinstance(value, str) else value  # a TextChoices member is a str that drivers do not know

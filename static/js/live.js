@@ -1,0 +1,162 @@
+// Keeps a page up to date: listens to its stream and, when something happened, asks the server to render what changed.
+//
+// The stream says only "look again". What is shown comes from the server's own templates, so there is one way to render a thing,
+// a repeated or lost message does no harm, and a page that was away for an hour catches up in one request.
+//
+// Why this and not htmx with its SSE extension: hx-sync queues a trigger on the element that the answer then replaces, its
+// reconnection begins again at the first URL and not behind the last event shown, and it knows nothing of heartbeats. This file is
+// smaller than the settings and listeners that would mend all three, and needs nothing vendored.
+//
+//   [data-live]      the stream's URL; also data-fragment (URL of the fragment), data-events (names, space between),
+//                    data-last (the last event on the page), data-silence (seconds between heartbeats), data-more
+//   [data-fragment]  the root of an answer; also data-last, data-more (ask again at once), data-final (nothing will follow)
+//   [data-region]    replaced, by id, when its content is another one
+//   [data-append]    a list, by id, whose new items (by their ids) are added
+//   [data-badge]     says what the connection is: live, reconnecting or ended
+"use strict";
+
+(() => {
+    const PACE = 250; // milliseconds between two requests, however fast events come
+    const LONGEST_WAIT = 5000;
+    const WORDS = { connecting: "Connecting…", live: "Live", reconnecting: "Reconnecting…", ended: "Ended" };
+
+    const root = document.querySelector("[data-live]");
+    const badge = document.querySelector("[data-badge]");
+    const shown = new Map(); // what each region was rendered from; what the reader did to it since (an open <details>) is theirs
+    const silence = Number(root.dataset.silence || 0) * 2500;
+
+    let last = Number(root.dataset.last);
+    let source = null;
+    let failures = 0;
+    let heardAt = 0;
+    let ended = false;
+    let fetching = false;
+    let wanted = false;
+    let timer = 0;
+
+    const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    // Not all pages that lost the same server come back at the same moment.
+    const wait = () => Math.min(LONGEST_WAIT, 250 * 2 ** failures++) * (0.75 + Math.random() / 2);
+    const heard = () => (heardAt = performance.now());
+
+    function say(state) {
+        if (badge.dataset.state === state && !badge.hidden) return;
+        badge.dataset.state = state;
+        badge.textContent = WORDS[state];
+        badge.hidden = false;
+    }
+
+    function connect() {
+        disconnect();
+        source = new EventSource(`${root.dataset.live}?after=${last}`);
+        heard();
+        source.onopen = () => {
+            failures = 0;
+            heard();
+            say("live");
+            refresh();
+        };
+        source.onerror = lost;
+        source.addEventListener("heartbeat", heard);
+        for (const name of root.dataset.events.split(" ")) source.addEventListener(name, () => (heard(), refresh()));
+        source.addEventListener("done", () => {
+            disconnect(); // the server closes now, and that is no fault
+            refresh();
+        });
+    }
+
+    function disconnect() {
+        clearTimeout(timer);
+        if (source) source.close();
+        source = null;
+    }
+
+    // Not left to EventSource: it gives up for good when the answer is an error, such as a proxy's 502 during a restart.
+    function lost() {
+        disconnect();
+        if (ended) return;
+        say("reconnecting");
+        timer = setTimeout(connect, wait());
+    }
+
+    // One request at a time; what happens meanwhile is one more after it, so the last event is never the one that is missed.
+    async function refresh() {
+        wanted = true;
+        if (fetching) return;
+        fetching = true;
+        while (wanted && !ended) {
+            wanted = false;
+            try {
+                await fetchFragment();
+                await pause(PACE);
+            } catch {
+                wanted = true;
+                say("reconnecting");
+                await pause(wait());
+            }
+        }
+        fetching = false;
+    }
+
+    async function fetchFragment() {
+        const answer = await fetch(`${root.dataset.fragment}?after=${last}`, {
+            redirect: "manual",
+            signal: AbortSignal.timeout(10000),
+        });
+        if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) {
+            end(); // signed out, or not ours any more: the page itself says which
+            location.reload();
+            return;
+        }
+        if (!answer.ok) throw new Error(answer.statusText);
+        show(new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-fragment]"));
+        failures = 0;
+        if (source && source.readyState === EventSource.OPEN) say("live");
+    }
+
+    function show(fragment) {
+        for (const fresh of fragment.querySelectorAll("[data-region]")) replace(fresh);
+        for (const list of fragment.querySelectorAll("[data-append]")) {
+            for (const item of [...list.children]) append(document.getElementById(list.id), item);
+        }
+        last = Math.max(last, Number(fragment.dataset.last));
+        if ("more" in fragment.dataset) wanted = true;
+        if ("final" in fragment.dataset) end();
+    }
+
+    function replace(fresh) {
+        const html = fresh.innerHTML;
+        if (shown.get(fresh.id) === html) return;
+        shown.set(fresh.id, html);
+        document.getElementById(fresh.id).replaceChildren(...fresh.childNodes);
+    }
+
+    function append(list, item) {
+        if (document.getElementById(item.id)) return;
+        item.classList.add("fresh");
+        list.append(item);
+    }
+
+    function end() {
+        ended = true;
+        disconnect();
+        say("ended");
+    }
+
+    for (const region of root.querySelectorAll("[data-region]")) shown.set(region.id, region.innerHTML);
+    for (const link of root.querySelectorAll("[data-without-script]")) link.remove();
+
+    // A browser opens six connections to a host, and a stream is one of them: a page that nobody sees must not hold any.
+    document.addEventListener("visibilitychange", () => {
+        if (ended) return;
+        if (document.hidden) disconnect();
+        else connect();
+    });
+
+    // A network that went away says nothing; the missing heartbeat does.
+    if (silence) setInterval(() => source && performance.now() - heardAt > silence && lost(), 1000);
+
+    say("connecting");
+    if ("more" in root.dataset) refresh();
+    if (!document.hidden) connect();
+})();

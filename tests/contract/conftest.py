@@ -1,0 +1,44 @@
+"""One of each resource in alice's org, so that every route with an id in its path can be walked."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from conftest import Person
+from tests.contract.routes import Route
+
+MARK = "only-alices-org-may-read-this"
+
+
+@pytest.fixture
+def estate(alice: Person, bob: Person) -> Mapping[str, str]:
+    """Alice's resources by the name of their path parameter. A new parameter is taught here, with one more line."""
+
+    def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = alice.client.post(path, body, content_type="application/json")
+        assert response.status_code < 300, (path, response.content)
+        found: dict[str, Any] = response.json()
+        return found
+
+    return {
+        "task_id": made("/api/v1/collab/tasks", {"title": MARK})["id"],
+        "run_id": made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"],
+        "key_id": made("/api/v1/api-keys", {"name": MARK, "scopes": ["read"]})["id"],
+        "member_id": alice.client.get("/api/v1/members").json()["items"][0]["id"],
+        "organization_id": str(alice.org.id),
+        # The last: mallory's own log must not reach as far.
+        "seq": str(made("/api/v1/events", {"event": "demo", "target": MARK})["seq"]),
+    }
+
+
+@pytest.fixture
+def path_of(estate: Mapping[str, str]) -> Callable[[Route], str]:
+    """The path of a route to what alice has there."""
+
+    def path(route: Route) -> str:
+        unknown = [name for name in route.parameters if name not in estate]
+        assert not unknown, f"Teach tests/contract/conftest.py what {unknown} in {route} names."
+        return route.path(estate)
+
+    return path
