@@ -45,7 +45,7 @@ dev-backend: install-backend  ## The server, restarted whenever a file changes
 		--host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000) --timeout-graceful-shutdown 1
 
 compose-up:  ## Web, worker, PostgreSQL and Redis in containers (SECRET_KEY must be set)
-	docker compose up --build --detach --wait
+	docker compose up --build --detach
 
 compose-down:  ## Stops the containers; their data stays
 	docker compose down

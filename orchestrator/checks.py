@@ -1,4 +1,4 @@
-"""System checks: settings that are each legal and together unsafe. What cannot start at all is refused in settings.py."""
+"""System checks: settings that are legal each and unsafe together. What cannot start at all, settings.py refuses."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -40,11 +40,11 @@ def exposure(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[C
 
 
 def secrets(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """What could be guessed or overheard: W004 short JWT_SECRET, W005 cookies over plain HTTP, W006 short METRICS_TOKEN."""
+    """What could be guessed or overheard: W004 short JWT_SECRET, W005 cookies over HTTP, W006 short METRICS_TOKEN."""
     found: list[CheckMessage] = []
     if len(str(settings.SIMPLE_JWT["SIGNING_KEY"]).encode()) < _MIN_SECRET_BYTES:
         found.append(CheckWarning(
-            f"JWT_SECRET (or SECRET_KEY in its place) has fewer than {_MIN_SECRET_BYTES} bytes: tokens could be forged.",
+            f"JWT_SECRET (else SECRET_KEY) has fewer than {_MIN_SECRET_BYTES} bytes: tokens can be forged.",
             hint="python -c 'import secrets; print(secrets.token_urlsafe(50))'", id="orchestrator.W004",
         ))  # fmt: skip
     if not settings.DEBUG and not settings.SESSION_COOKIE_SECURE:

@@ -43,7 +43,16 @@ class Environment:
             self.refuse(name, f"must be {expected}, not {raw!r}.")
 
     def flag(self, name: str, default: bool) -> bool:
-        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
         return self._parsed(name, default, lambda raw: words[raw.lower()], "true or false")
 
     def integer(self, *names: str, default: int, low: int, high: int) -> int:
@@ -76,7 +85,10 @@ class Environment:
 
     def rate(self, name: str, default: str) -> str:
         """``60/m``: how many in how long (django-ratelimit's form)."""
-        return self._parsed(name, default, lambda raw: _RATE.fullmatch(raw)[0], "a rate such as 60/m")  # type: ignore[index]
+        raw = self.text(name, default=default)
+        if not _RATE.fullmatch(raw):
+            self.refuse(name, f"must be a rate such as 60/m, not {raw!r}.")
+        return raw
 
 
 def _is_origin(text: str) -> bool:
@@ -85,7 +97,9 @@ def _is_origin(text: str) -> bool:
         parts.port  # noqa: B018  raises for what is no number
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.path or parts.query or parts.fragment)
+    return (
+        parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.path or parts.query or parts.fragment)
+    )
 
 
 def database(env: Environment) -> dict[str, Any]:
@@ -95,13 +109,15 @@ def database(env: Environment) -> dict[str, Any]:
     if env.has("DATABASE_PATH"):
         return _sqlite(env, env.text("DATABASE_PATH"))
     if env.has("DB_HOST"):
-        return _postgres({
-            "HOST": env.text("DB_HOST"),
-            "PORT": env.integer("DB_PORT", default=5432, low=1, high=65535),
-            "NAME": env.text("DB_NAME", default="orchestrator"),
-            "USER": env.text("DB_USER", default="orchestrator"),
-            "PASSWORD": env.text("DB_PASSWORD"),
-        })
+        return _postgres(
+            {
+                "HOST": env.text("DB_HOST"),
+                "PORT": env.integer("DB_PORT", default=5432, low=1, high=65535),
+                "NAME": env.text("DB_NAME", default="orchestrator"),
+                "USER": env.text("DB_USER", default="orchestrator"),
+                "PASSWORD": env.text("DB_PASSWORD"),
+            }
+        )
     return _sqlite(env, str(BASE_DIR / "data" / "orchestrator.db"))
 
 
@@ -168,7 +184,7 @@ def redis_url(env: Environment) -> str:
         return ""
     name = "REDIS_URL" if env.has("REDIS_URL") else "REDIS_ADDR"
     try:
-        redis.connection.parse_url(url)
+        redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
     except ValueError:
         env.refuse(name, "must look like redis://host:6379/0, rediss://… or unix://…; REDIS_ADDR like host:6379.")
     return url

@@ -102,7 +102,7 @@ class PooledHandler(ASGIHandler):
     async def _stream(self, response: Any, receive: Any, send: Any) -> None:
         """Send until the stream or the caller ends, whichever is first."""
         sending = asyncio.create_task(self.send_response(response, send))
-        leaving = asyncio.create_task(receive())
+        leaving = asyncio.ensure_future(receive())  # granian's is an awaitable, but no coroutine
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:

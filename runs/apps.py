@@ -7,7 +7,9 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from orchestrator import lifespan
+        from orchestrator.api import health
         from runs.engine import service
 
+        health.register("engine", service.check)
         if settings.ENGINE == "thread":
             lifespan.register(start=service.start, stop=service.stop)

@@ -8,7 +8,6 @@ from orchestrator.core import clock
 from orchestrator.core.errors import NotFound, ValidationFailed
 from orchestrator.core.ids import parse_uuid
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.resolver import Credentials
 from orchestrator.streams import sse
 from runs.models import Run
 from runs.streams import RunSource, sequence_after
@@ -31,4 +30,4 @@ def event_stream(request: HttpRequest, run_id: str) -> HttpResponseBase:
     if "last_ts" in request.GET and after == -1:
         after = sequence_after(wanted, clock.parse_rfc3339(request.GET["last_ts"], "last_ts"))
     after = min(after, Run.objects.values_list("next_sequence", flat=True).get(pk=wanted) - 1)
-    return sse.response(RunSource(wanted), after, sse.still_allowed(Credentials.of(request), visible))
+    return sse.response(RunSource(wanted), after, sse.still_allowed(request, visible))

@@ -1,45 +1,29 @@
 """Tasks for operators: all to read, nothing to edit. The one action goes through the service, like every change."""
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.db.models import Model
 from django.http import HttpRequest
 
-from orchestrator.core.errors import InvalidTransition
-from orchestrator.identity.actors import Actor
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.identity.admin import ReadOnlyAdmin, operator
 from tasks import services
 from tasks.models import Task, TaskDependency, TaskLabel
 from tasks.querysets import TaskQuerySet
 from tasks.states import Status
 
 
-class ReadOnly:
-    """Mixed into an admin or inline class: changes made here would bypass the services and leave no event."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class LabelInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class LabelInline(admin.TabularInline):  # type: ignore[type-arg]
     model = TaskLabel
     fields = ("name",)
 
 
-class DependencyInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class DependencyInline(admin.TabularInline):  # type: ignore[type-arg]
     model = TaskDependency
     fk_name = "task"
     fields = ("depends_on",)
 
 
 @admin.register(Task)
-class TaskAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class TaskAdmin(ReadOnlyAdmin):
     list_display = ("title", "org", "status", "priority", "assignee", "created_by", "created_at", "version")
     list_filter = ("status", "org")
     list_select_related = ("org",)
@@ -58,20 +42,14 @@ class TaskAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Cancel selected tasks", permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:
-        """Cancel each task in the operator's name, in a transaction of its own; what cannot be cancelled is named."""
+        """Cancel each task in the operator's name, in a transaction of its own, and name what is refused."""
         cancelled, refused = 0, []
         for task in queryset:
             try:
-                services.transition_task(actor=_operator(request, task), task_id=task.pk, to=Status.CANCELLED)
+                services.transition_task(actor=operator(request, task.org_id), task_id=task.pk, to=Status.CANCELLED)
                 cancelled += 1
-            except InvalidTransition as error:
+            except OrchestratorError as error:
                 refused.append(f"{task}: {error.message}")
         self.message_user(request, f"Cancelled tasks: {cancelled}.")
         for reason in refused:
             self.message_user(request, reason, messages.WARNING)
-
-
-def _operator(request: HttpRequest, task: Task) -> Actor:
-    """The person at the admin, acting in the task's org: staff work in all orgs, members of them or not."""
-    person: Any = request.user
-    return Actor("user", person.pk, task.org_id, frozenset({"write"}))

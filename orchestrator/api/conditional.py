@@ -39,7 +39,7 @@ def matching_tag(if_none_match: str, etag: str) -> str | None:
 
 
 def check_if_match(if_match: str | None, etag: str) -> None:
-    """Raises PreconditionRequired without the header and PreconditionFailed when it names another version (strong comparison)."""
+    """Raises PreconditionRequired without the header, PreconditionFailed when it names another version (strongly)."""
     if if_match is None:
         raise PreconditionRequired
     if if_match.strip() == "*":

@@ -24,7 +24,7 @@ def swagger(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html")
 
 
-# ReDoc writes <style> elements as it goes, and searches in a worker that it makes from a blob: this page alone allows both.
+# ReDoc writes <style> elements and searches in a worker that it makes from a blob: this page alone allows both.
 @csp_update({"style-src": ["'self'", "'unsafe-inline'"], "worker-src": ["'self'", "blob:"]})
 @read_only
 def redoc(request: HttpRequest) -> HttpResponse:

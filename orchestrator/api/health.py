@@ -1,5 +1,7 @@
-"""Is it alive, can it serve, what exactly is wrong, and its figures. Open to everybody, /metrics aside; never rate-limited,
-no session. What fails is named by a word of ours: an exception's text may hold a host or a path.
+"""Is it alive, can it serve, what exactly is wrong, and its figures.
+
+Open to everybody, /metrics aside; never rate-limited; no session. What fails is named by a word of ours, because an
+exception's text may hold a host or a path.
 """
 
 import asyncio
@@ -41,7 +43,7 @@ _checks: dict[str, Check] = {}
 
 
 def register(name: str, check: Check) -> None:
-    """Add ``check`` to /health under ``name``: it returns when all is well and raises Unhealthy, with a reason, when not."""
+    """Add ``check`` to /health as ``name``: it returns when all is well and raises Unhealthy, with a reason, if not."""
     _checks[name] = check
 
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header; CONTRACT §2): a repeated POST gets the first one's answer.
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header, CONTRACT §2): a repeated POST gets the first answer.
 
 Two transactions: the first claims the key, so that a twin meanwhile gets 409; the second does the work and keeps its
 answer with it, so that a process killed at any line has either done both or neither. A claim left behind by a dead

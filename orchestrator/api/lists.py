@@ -1,8 +1,9 @@
 """Lists (CONTRACT §2): keyset pages in a stated total order, and bytes that are made once per revision.
 
-A list's bytes are kept under (org, kind, revision, query). The revision is the number of the last event that changed the kind, one
-index look-up; so an unchanged list costs neither rows nor JSON, and a 304 is decided without either. It is read before the rows:
-a commit in between can only make kept bytes newer than their key says, and nobody asks for that key again.
+A list's bytes are kept under (org, kind, revision, query). The revision is the number of the last event that changed
+the kind, one index look-up; so an unchanged list costs neither rows nor JSON, and a 304 is decided without either. It
+is read before the rows: a commit in between can only make kept bytes newer than their key says, and nobody asks for
+that key again.
 """
 
 import base64
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import cachetools
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, UUIDField
 from django.http import QueryDict
 from django_filters import FilterSet
 
@@ -35,7 +36,7 @@ _cache_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one kind of list is read. ``order`` is one unique column, ``-`` first for descending; ids sort by creation."""
+    """How one kind of list is read. ``order`` is one unique column, ``-`` first for descending; ids sort by age."""
 
     kind: str
     represent: Callable[[Sequence[Any]], list[dict[str, Any]]]
@@ -43,7 +44,9 @@ class Listing:
     order: str = "-id"
 
 
-def answer(listing: Listing, rows: Callable[[], QuerySet[Any]], scope: tuple[Any, ...], query: QueryDict) -> tuple[bytes, str]:
+def answer(
+    listing: Listing, rows: Callable[[], QuerySet[Any]], scope: tuple[Any, ...], query: QueryDict
+) -> tuple[bytes, str]:
     """The list's body and ETag. ``scope`` holds all that the rows depend on beside the query: org, kind, revision.
 
     Raises ValidationFailed, by parameter, for an unknown filter or a bad value.
@@ -100,8 +103,9 @@ def _filtered(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> QueryS
 def _after_cursor(listing: Listing, rows: QuerySet[Any], cursor: str | None) -> QuerySet[Any]:
     if cursor is None:
         return rows
-    comparison = "lt" if listing.order.startswith("-") else "gt"
-    return rows.filter(**{f"{listing.order.lstrip('-')}__{comparison}": _decode(cursor)})
+    column, comparison = listing.order.lstrip("-"), "lt" if listing.order.startswith("-") else "gt"
+    by_id = isinstance(rows.model._meta.get_field(column), UUIDField)
+    return rows.filter(**{f"{column}__{comparison}": _decode(cursor, by_id)})
 
 
 def _encode(value: uuid.UUID | int) -> str:
@@ -109,10 +113,10 @@ def _encode(value: uuid.UUID | int) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _decode(cursor: str) -> uuid.UUID | int:
+def _decode(cursor: str, by_id: bool) -> uuid.UUID | int:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        return uuid.UUID(bytes=raw) if len(raw) == 16 else int(raw.removeprefix(b"n"))
+        return uuid.UUID(bytes=raw) if by_id else int(raw.removeprefix(b"n"))
     except (ValueError, binascii.Error) as error:
         raise ValidationFailed(details={"cursor": ["This is not a cursor that we gave."]}) from error
 

@@ -1,4 +1,4 @@
-"""What wraps every answer: request id, access line, metrics, cache headers and compression, in one pass (each layer costs)."""
+"""What wraps every answer: request id, access line, metrics, cache headers, compression; one pass, as layers cost."""
 
 import gzip
 import logging
@@ -51,8 +51,10 @@ class RequestMiddleware:
 
 
 def _misdirected(request: HttpRequest) -> HttpResponse | None:
-    """Refuses a name that is not in ALLOWED_HOSTS, for every route: a page of another site that had its own name pointed
-    at us (DNS rebinding) would else act as somebody of this network. Probes and scrapers come by any address.
+    """Refuses names that are not in ALLOWED_HOSTS, for every route.
+
+    A page of another site that has its own name pointed at us (DNS rebinding) would else act as somebody of this
+    network. Probes and scrapers come by any address.
     """
     if not request.path.startswith(_ANY_HOST):
         try:

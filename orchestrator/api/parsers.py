@@ -1,4 +1,4 @@
-"""The one place where a request body becomes data (CONTRACT §2): what JSON allows but no honest client sends stops here."""
+"""Where a request body becomes data (CONTRACT §2): what JSON allows and no honest client sends stops here, once."""
 
 import json
 import math
@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 1024 * 1024  # bytes
 class StrictJSONParser(BaseParser):
     """Parses ``application/json``.
 
-    Raises PayloadTooLarge over the view's ``max_body_bytes``, MalformedRequest for what is not JSON, and ValidationFailed
+    Raises PayloadTooLarge over the view's ``max_body_bytes``, MalformedRequest for what is not JSON, ValidationFailed
     for NaN, infinities, duplicate keys, NUL, lone surrogates, depth over 64 and integers that a double cannot hold.
     """
 

@@ -22,7 +22,7 @@ def _other(value: Any) -> Any:
 
 
 class JSONRenderer(BaseRenderer):
-    """Renders data to JSON; bytes that are made already (a cached list, a resource's canonical form) pass as they are."""
+    """Renders data to JSON; bytes that are made already (a kept list, a resource's canonical form) pass as they are."""
 
     media_type = "application/json"
     format = "json"
@@ -47,7 +47,7 @@ class BrowsableRenderer(BrowsableAPIRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The page shows the ETag, but does not carry it: that one is of the JSON, and two representations share none."""
+        """The page shows the ETag and does not carry it: it is the JSON's, and two representations share none."""
         page = super().render(data, accepted_media_type, renderer_context)
         if renderer_context:
             renderer_context["response"].headers.pop("ETag", None)

@@ -1,5 +1,6 @@
-"""OpenAPI: what drf-spectacular cannot see by itself. It reads what the code does (does this action check If-Match?), so
-that no second list of such facts has to be kept true by hand.
+"""OpenAPI: what drf-spectacular cannot see by itself.
+
+It reads what the code does (does this action check If-Match?), so that no second list of such facts must be kept true.
 """
 
 import functools

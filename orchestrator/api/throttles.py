@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address: what the outermost trusted proxy saw, counted from the right (clients may write the left)."""
+    """The caller's address: what the outermost trusted proxy saw, counted from the right (clients write the left)."""
     address = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]

@@ -1,4 +1,4 @@
-"""The base of every viewset. What CONTRACT §2 asks of each endpoint is here once; a viewset says only what is its own."""
+"""The base of every viewset: what CONTRACT §2 asks of each endpoint, once; a viewset says only what is its own."""
 
 import uuid
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from orchestrator.identity.actors import Actor
 
 
 class BaseViewSet(ViewSet):
-    """Reads need ``read_scope``, writes ``write_scope``; actions in ``public_actions`` are open to anonymous callers."""
+    """Reads need ``read_scope``, writes ``write_scope`` (empty: none); ``public_actions`` take anonymous callers."""
 
     read_scope: ClassVar[str] = "read"
     write_scope: ClassVar[str] = "write"

@@ -10,7 +10,6 @@ from orchestrator.core.errors import ValidationFailed
 from orchestrator.events import services
 from orchestrator.events.streams import LogSource
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.resolver import Credentials
 from orchestrator.streams import sse
 from orchestrator.streams.hub import READ_FRAMES
 
@@ -25,7 +24,10 @@ def tail(request: HttpRequest) -> HttpResponseBase:
         raise ValidationFailed(details={name: ["There is no such parameter."] for name in unknown})
     if request.GET.get("once", "0") not in ("0", "1"):
         raise ValidationFailed(details={"once": ["Must be 0 or 1."]})
-    source = LogSource(actor.org_id, {name: request.GET[name] for name in _FILTERS if name in request.GET})
+    filters = {name: request.GET[name] for name in _FILTERS if name in request.GET}
+    if nul := [name for name, value in filters.items() if "\x00" in value]:
+        raise ValidationFailed(details={name: ["Contains a NUL character."] for name in nul})
+    source = LogSource(actor.org_id, filters)
     after = min(sse.cursor(request, default=0), services.head(actor.org_id))
     if request.GET.get("once") == "1":
         return sse.once(_backlog(source, after))
@@ -33,7 +35,7 @@ def tail(request: HttpRequest) -> HttpResponseBase:
     def same_org(current: Actor) -> bool:
         return current.org_id == actor.org_id
 
-    return sse.response(source, after, sse.still_allowed(Credentials.of(request), same_org))
+    return sse.response(source, after, sse.still_allowed(request, same_org))
 
 
 def _backlog(source: LogSource, after: int) -> bytes:

@@ -34,7 +34,7 @@ class Actor:
         return cls("system", None, org_id, frozenset(SCOPES))
 
     def __str__(self) -> str:
-        """``user:<uuid>``, ``api_key:<uuid>``, ``agent:<uuid>`` or ``system``: how events and records name the actor."""
+        """``user:<uuid>``, ``api_key:<uuid>``, ``agent:<uuid>`` or ``system``: how events and records name it."""
         return f"{self.kind}:{self.id}" if self.id else self.kind
 
     def may(self, scope: str) -> bool:

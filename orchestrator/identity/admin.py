@@ -135,7 +135,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("identity.change_apikey")  # type: ignore[union-attr]
+        return request.user.has_perm("identity.change_apikey")
 
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -1,4 +1,4 @@
-"""Where identity writes its events: the log lives in a room above, which registers its ``record`` here when it is ready."""
+"""Where identity writes its events: the log lives in a room above and registers its ``record`` here when ready."""
 
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ def register(recorder: Recorder) -> None:
 
 
 def record(*, actor: Any, event: str, kind: str, target: str, details: dict[str, Any] | None = None) -> None:
-    """Append one event in the caller's transaction. Raises RuntimeError when no log is installed: no write goes unrecorded."""
+    """Append one event in the caller's transaction. Raises RuntimeError without a log: no write goes unrecorded."""
     if _recorder is None:
         raise RuntimeError("No event log is registered.")
     _recorder(actor=actor, event=event, kind=kind, target=target, details=details)

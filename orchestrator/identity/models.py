@@ -97,7 +97,7 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A machine's credential in an org. Only the SHA-256 of the secret is kept: a secret of 32 random bytes needs no salt."""
+    """A machine's credential in an org. Only the secret's SHA-256 is kept: 32 random bytes need no salt."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
@@ -122,7 +122,7 @@ class ApiKey(models.Model):
 
 
 class TokenFamily(models.Model):
-    """One sign-in: the chain of refresh tokens that rotate from it. A spent one coming back revokes the whole (RFC 9700 §4.14.2)."""
+    """One sign-in and its rotating refresh tokens. A spent one that comes back revokes them all (RFC 9700 §4.14.2)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")

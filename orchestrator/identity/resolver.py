@@ -96,7 +96,7 @@ def _of_user(user: User, org_id: uuid.UUID, role: str, by_session: bool = False)
 
 
 def _from_api_key(secret: str) -> Actor:
-    if not (secret.isascii() and secret.isprintable()):  # PostgreSQL cannot even look for a NUL
+    if "\x00" in secret:  # PostgreSQL cannot even look for one
         raise NotAuthenticated
     hashed = services.hash_secret(secret)
     if any(hmac.compare_digest(hashed, services.hash_secret(known)) for known in settings.API_KEYS):
@@ -139,8 +139,7 @@ def _from_stub(org_id: uuid.UUID, user_id: uuid.UUID) -> Principal:
 def _made_stub(org_id: uuid.UUID, user_id: uuid.UUID) -> Membership:
     if (org_id, user_id) == (STUB_ORG, STUB_USER):
         return services.ensure_development_member(staff=True)[0]
-    in_default = org_id == STUB_ORG
+    slug, name = ("default", "Default") if org_id == STUB_ORG else (str(org_id), f"Stub org {org_id}")
     return services.ensure_member(
-        org_id=org_id, slug="default" if in_default else str(org_id), org_name="Default" if in_default else f"Stub org {org_id}",
-        user_id=user_id, email=f"{user_id}@stub.invalid", password=None,
+        org_id=org_id, slug=slug, org_name=name, user_id=user_id, email=f"{user_id}@stub.invalid", password=None,
     )[0]  # fmt: skip

@@ -57,7 +57,7 @@ def create_organization(*, slug: str, name: str, owner: User, org_id: uuid.UUID 
 def found_organization(*, actor: Actor, slug: str, name: str) -> Organization:
     """An org of the actor's own, beside the one they act in.
 
-    Raises PermissionDenied for machines, which can own nothing, and Conflict for a slug that is taken or is the operator's:
+    Raises PermissionDenied for machines, which own nothing, and Conflict for a slug that is taken or the operator's:
     anonymous callers and the keys of API_KEYS land in PUBLIC_ORG, which must not be for the first comer to found.
     """
     actor.require("write")
@@ -102,7 +102,7 @@ def save_user(*, by: User, user: User) -> None:
 def add_member(*, actor: Actor, email: str, role: str, name: str = "", password: str = "") -> Membership:
     """Make a person a member of the actor's org; somebody new needs a first password.
 
-    Raises Conflict when they are a member already, PermissionDenied, and ValidationFailed for a weak or missing password.
+    Raises Conflict when they are a member already, PermissionDenied, ValidationFailed for a weak or missing password.
     """
     actor.require("admin")
     _only_owners_make_owners(actor, role)
@@ -146,7 +146,7 @@ def remove_member(*, actor: Actor, member_id: uuid.UUID) -> None:
 def create_api_key(
     *, actor: Actor, name: str, scopes: Iterable[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is not kept and cannot be shown again. A key cannot have scopes its maker lacks."""
+    """A new key and its secret, which is not kept. A key cannot have scopes that its maker lacks."""
     actor.require("admin")
     wanted = sorted(set(scopes))
     if lacking := [scope for scope in wanted if scope not in SCOPES or not actor.may(scope)]:
@@ -201,7 +201,7 @@ def ensure_member(
     password: str | None,
     staff: bool = False,
 ) -> tuple[Membership, bool]:
-    """The owner of a development org, both with fixed ids, made when missing; whether something was made comes back, too.
+    """The owner of a development org, both with fixed ids, made when missing; and whether something was made.
 
     Any number of callers may come at once. Raises Conflict when another org has the slug.
     """

@@ -71,7 +71,7 @@ def end_family(either_token: str) -> bool:
 
 
 def member_of(access_token: str) -> tuple[User, uuid.UUID, str]:
-    """The person that an access token speaks for, the org in which they act, and their role. One query. Raises NotAuthenticated."""
+    """Whom an access token speaks for, in which org, and their role there. One query. Raises NotAuthenticated."""
     claims = _decode(AccessToken, access_token)
     org_id = _uuid_claim(claims, "org")
     user = _member(_uuid_claim(claims, "user_id"), org_id, _uuid_claim(claims, "family"))

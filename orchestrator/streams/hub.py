@@ -10,6 +10,7 @@ costs at most a second. While it waits, a reader is one suspended coroutine: no 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Mapping
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 RING_FRAMES: Final = 4096
 READ_FRAMES: Final = 1000
+KEPT_SLICES: Final = 32
 STUCK_SECONDS: Final = 30.0
 
 
@@ -112,6 +114,8 @@ class Feed:
     def slice(self, cursor: int) -> bytes:
         """All that lies behind ``cursor``, as one piece."""
         if cursor not in self._slices:
+            if len(self._slices) == KEPT_SLICES:
+                self._slices.clear()
             self._slices[cursor] = b"".join(frame.data for frame in self.ring if frame.cursor > cursor)
         return self._slices[cursor]
 
@@ -131,7 +135,8 @@ class Hub:
     def wake(self, topic: str) -> None:
         """Look at ``topic`` again. Thread-safe and cheap when nobody reads it."""
         if topic in self._topics:
-            self._loop.call_soon_threadsafe(self._wake_here, topic)
+            with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever read: no reason to fail a writer
+                self._loop.call_soon_threadsafe(self._wake_here, topic)
 
     async def stream(self, source: Source, after: int, recheck: Callable[[], bool]) -> AsyncGenerator[bytes]:
         """Chunks of frames behind ``after``, each frame once and in order, until the source ends or access does.
@@ -162,7 +167,10 @@ class Hub:
 
     async def close(self) -> None:
         self.close_streams()
-        self._ticker.cancel()
+        own = [self._ticker, *(feed.pump for feed in self._feeds.values() if feed.pump is not None)]
+        for task in own:
+            task.cancel()
+        await asyncio.gather(*own, return_exceptions=True)
         await self._bridge.close()
         await self._in_thread(_disconnect)
         self._threads.shutdown(wait=False)

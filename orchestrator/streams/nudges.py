@@ -85,11 +85,13 @@ class Bridge:
 
     def subscribe(self, topic: str) -> None:
         self._topics.add(topic)
-        self._changes.put_nowait(("add", topic))
+        if self._task is not None:
+            self._changes.put_nowait(("add", topic))
 
     def unsubscribe(self, topic: str) -> None:
         self._topics.discard(topic)
-        self._changes.put_nowait(("discard", topic))
+        if self._task is not None:
+            self._changes.put_nowait(("discard", topic))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -109,12 +111,13 @@ class Bridge:
         channel = await layer.new_channel()
         for topic in list(self._topics):
             await layer.group_add(topic, channel)
-        subscriber = asyncio.create_task(self._follow_changes(layer, channel))
-        try:
-            while True:
-                self._wake((await layer.receive(channel))["topic"])
-        finally:
-            subscriber.cancel()
+        async with asyncio.TaskGroup() as both:  # when either fails, both begin anew
+            both.create_task(self._follow_changes(layer, channel))
+            both.create_task(self._follow_nudges(layer, channel))
+
+    async def _follow_nudges(self, layer: Any, channel: str) -> None:
+        while True:
+            self._wake((await layer.receive(channel))["topic"])
 
     async def _follow_changes(self, layer: Any, channel: str) -> None:
         while True:

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from orchestrator.core.errors import MethodNotAllowed, NotAuthenticated, OrchestratorError, ValidationFailed
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.resolver import Credentials, resolve
+from orchestrator.identity.resolver import SESSION_ORG, Credentials, resolve
 from orchestrator.streams.hub import Source, hub
 
 # A comment first: the headers and this byte leave at once, also when there is nothing to tell yet.
@@ -45,17 +47,26 @@ def cursor(request: HttpRequest, default: int) -> int:
     return int(raw)
 
 
-def still_allowed(credentials: Credentials, visible: Callable[[Actor], bool]) -> Callable[[], bool]:
+def still_allowed(request: HttpRequest, visible: Callable[[Actor], bool]) -> Callable[[], bool]:
     """The check that is repeated while the stream is open: the credentials still work, and what is streamed is still visible."""
+    credentials = Credentials.of(request)
+    session = None if credentials.session_user is None else request.session
 
     def check() -> bool:
         try:
-            principal = resolve(credentials)
+            principal = resolve(credentials if session is None else _read_again(session))
         except OrchestratorError:
             return False
         return principal is not None and principal.actor.may("read") and visible(principal.actor)
 
     return check
+
+
+def _read_again(session: SessionBase) -> Credentials:
+    """The session as it is now: the one of the request keeps its user, who may have signed out or been deactivated since."""
+    request = HttpRequest()
+    request.session = type(session)(session.session_key)
+    return Credentials(session_user=get_user(request), session_org=request.session.get(SESSION_ORG, ""))
 
 
 def response(source: Source, after: int, recheck: Callable[[], bool]) -> StreamingHttpResponse:

@@ -1,8 +1,17 @@
 """The engine of a server process."""
 
+from datetime import timedelta
+from typing import Final
+
 from django.conf import settings
 
+from orchestrator.api.health import Unhealthy
+from orchestrator.core import clock
 from runs.engine.pool import Engine
+from runs.models import Run
+from runs.states import RunStatus
+
+_PATIENCE: Final = timedelta(minutes=1)
 
 _engine: Engine | None = None
 
@@ -20,6 +29,10 @@ def stop() -> None:
         stopping.stop(settings.SHUTDOWN_SECONDS)
 
 
-def alive() -> bool:
-    """Whether this process has an engine whose threads all live."""
-    return _engine is not None and _engine.alive()
+def check() -> None:
+    """For /health. Raises Unhealthy when this process's engine has died or, where it has none, when runs wait and nobody takes them."""
+    if settings.ENGINE == "thread":
+        if _engine is not None and not _engine.alive():
+            raise Unhealthy("a thread of the engine has died")
+    elif Run.objects.filter(status=RunStatus.QUEUED, created_at__lt=clock.now() - _PATIENCE).exists():
+        raise Unhealthy("runs are waiting and no engine takes them")

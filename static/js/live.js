@@ -7,8 +7,8 @@
 // reconnection begins again at the first URL and not behind the last event shown, and it knows nothing of heartbeats. This file is
 // smaller than the settings and listeners that would mend all three, and needs nothing vendored.
 //
-//   [data-live]      the stream's URL; also data-fragment (URL of the fragment), data-events (names, space between),
-//                    data-last (the last event on the page), data-silence (seconds between heartbeats), data-more
+//   [data-live]      the stream's URL; also data-fragment (URL of the fragment), data-event (what to listen for),
+//                    data-last (id of the last event on the page), data-silence (seconds between heartbeats), data-more
 //   [data-fragment]  the root of an answer; also data-last, data-more (ask again at once), data-final (nothing will follow)
 //   [data-region]    replaced, by id, when its content is another one
 //   [data-append]    a list, by id, whose new items (by their ids) are added
@@ -25,7 +25,8 @@
     const shown = new Map(); // what each region was rendered from; what the reader did to it since (an open <details>) is theirs
     const silence = Number(root.dataset.silence || 0) * 2500;
 
-    let last = Number(root.dataset.last);
+    let last = Number(root.dataset.last); // the last event that the page shows
+    let told = last; // the last one that the stream told of
     let source = null;
     let failures = 0;
     let heardAt = 0;
@@ -58,7 +59,11 @@
         };
         source.onerror = lost;
         source.addEventListener("heartbeat", heard);
-        for (const name of root.dataset.events.split(" ")) source.addEventListener(name, () => (heard(), refresh()));
+        source.addEventListener(root.dataset.event, (event) => {
+            heard();
+            told = Number(event.lastEventId);
+            refresh(false);
+        });
         source.addEventListener("done", () => {
             disconnect(); // the server closes now, and that is no fault
             refresh();
@@ -79,12 +84,12 @@
         timer = setTimeout(connect, wait());
     }
 
-    // One request at a time; what happens meanwhile is one more after it, so the last event is never the one that is missed.
-    async function refresh() {
-        wanted = true;
+    // One request at a time; what is told meanwhile is one more after it, so the last event is never the one that is missed.
+    async function refresh(inAnyCase = true) {
+        wanted = wanted || inAnyCase;
         if (fetching) return;
         fetching = true;
-        while (wanted && !ended) {
+        while ((wanted || told > last) && !ended) {
             wanted = false;
             try {
                 await fetchFragment();

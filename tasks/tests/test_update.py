@@ -37,7 +37,7 @@ def test_put_takes_what_is_left_out_back_to_its_default(alice: Person) -> None:
         {"priority": 0},
         {"assignee": "bert"},
         {"labels": []},
-        {"labels": ["y", "z"]},
+        {"labels": ["a", "y"]},
         {"title": "Other", "labels": ["q"]},
         {},
     ],

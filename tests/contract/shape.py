@@ -12,9 +12,9 @@ TYPES = {
 REQUEST_ID = "a-walk.1"
 
 
-def assert_error(response: Any, status: int, kind: str, *, field: str | None = None) -> dict[str, Any]:
-    """That ``response`` is the error ``kind`` and nothing else; with ``field``, that its details name it."""
-    assert response.status_code == status, (response.status_code, response.content[:500])
+def assert_error(response: Any, status: int, kind: str, *, field: str | None = None, what: str = "") -> dict[str, Any]:
+    """That ``response`` to ``what`` is the error ``kind`` and nothing else; its details name ``field``."""
+    assert response.status_code == status, (what, response.status_code, response.content[:500])
     assert response["Content-Type"] == "application/json"
     body: dict[str, Any] = response.json()
     assert {"type", "message", "request_id"} <= set(body) <= {"type", "message", "details", "request_id"}
@@ -26,6 +26,6 @@ def assert_error(response: Any, status: int, kind: str, *, field: str | None = N
     assert "Traceback" not in response.content.decode()
     assert not response.has_header("ETag")
     if field is not None:
-        assert field in body["details"], body
+        assert field in body["details"], (what, body)
         assert all(isinstance(sentence, str) for sentence in body["details"][field])
     return body

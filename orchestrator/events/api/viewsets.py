@@ -39,7 +39,9 @@ class EventViewSet(BaseViewSet):
     def retrieve(self, request: Request, seq: str) -> Response:
         """One event by its seq."""
         self.no_parameters()
-        row = self.list_rows(self.actor.org_id).filter(seq=int(seq)).first() if seq.isdigit() and len(seq) < 19 else None
+        row = (
+            self.list_rows(self.actor.org_id).filter(seq=int(seq)).first() if seq.isdigit() and len(seq) < 19 else None
+        )
         if row is None:
             raise NotFound
         return self.resource(event_json(row))

@@ -42,12 +42,13 @@ class SignInViewSet(BaseViewSet):
 
     @extend_schema(request=bodies.LogOut, responses={204: None})
     def logout(self, request: Request) -> Response:
-        """End the sign-in that the bearer token, the refresh token, or each of them belongs to. Once more is no error."""
+        """End the sign-in of the bearer token, of the refresh token, or of each. Once more is no error."""
         scheme, _, bearer = request.headers.get("Authorization", "").strip().partition(" ")
         sent = [bearer.strip()] if scheme.lower() == "bearer" else []
         if request._request.content_type == "application/json" and request._request.body:
             sent += self.body(bodies.LogOut).values()
-        if not any([tokens.end_family(token) for token in sent]):  # a list: each of them is ended
+        ended = [tokens.end_family(token) for token in sent]
+        if not any(ended):
             raise NotAuthenticated
         return Response(status=204)
 

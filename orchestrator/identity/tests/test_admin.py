@@ -16,7 +16,8 @@ def operator(alice: Person) -> Client:
 
 
 @pytest.mark.parametrize(
-    "page", ["user", "user/add", "organization", "organization/add", "membership", "membership/add", "apikey", "tokenfamily"]
+    "page",
+    ["user", "user/add", "organization", "organization/add", "membership", "membership/add", "apikey", "tokenfamily"],
 )
 def test_the_pages_open(operator: Client, page: str) -> None:
     assert operator.get(f"/admin/identity/{page}/").status_code == 200
@@ -65,7 +66,13 @@ def test_another_password_set_here_ends_the_sign_ins(operator: Client, bob: Pers
 
 
 def test_somebody_new(operator: Client) -> None:
-    form = {"email": "New@Example.com", "name": "", "usable_password": "true", "password1": "a long one 4 me", "password2": "a long one 4 me"}
+    form = {
+        "email": "New@Example.com",
+        "name": "",
+        "usable_password": "true",
+        "password1": "a long one 4 me",
+        "password2": "a long one 4 me",
+    }
     assert operator.post("/admin/identity/user/add/", form).status_code == 302
     assert User.objects.get(email="new@example.com").check_password("a long one 4 me")
 

@@ -39,7 +39,9 @@ def test_the_secret_is_in_no_row_no_event_and_no_log(alice: Person, caplog: pyte
     assert secret not in caplog.text
     rows = [*ApiKey.objects.values(), *Event.objects.values(), *IdempotencyRecord.objects.values()]
     assert rows
-    assert secret not in json.dumps(rows, default=lambda value: bytes(value).decode() if isinstance(value, memoryview) else str(value))
+    assert secret not in json.dumps(
+        rows, default=lambda value: bytes(value).decode() if isinstance(value, memoryview) else str(value)
+    )
 
 
 def test_a_repeated_idempotency_key_gets_the_secret_again_and_no_second_key(alice: Person) -> None:
@@ -62,7 +64,11 @@ def test_revoke_and_delete_take_it_back_and_keep_the_row(alice: Person) -> None:
 def test_only_administrators_and_only_of_the_org(alice: Person, bob: Person, mallory: Person) -> None:
     key_path = create(alice.client)["Location"]
     assert [bob.client.get(PATH).status_code, create(bob.client).status_code] == [403, 403]
-    for answer in (mallory.client.get(key_path), mallory.client.delete(key_path), mallory.client.post(f"{key_path}/revoke")):
+    for answer in (
+        mallory.client.get(key_path),
+        mallory.client.delete(key_path),
+        mallory.client.post(f"{key_path}/revoke"),
+    ):
         assert answer.status_code == 404
     assert mallory.client.get(PATH).json()["items"] == []
     assert alice.client.get(f"{PATH}/not-an-id").status_code == 404
@@ -74,7 +80,8 @@ def test_a_key_gives_no_scope_that_it_lacks(api_client: Callable[..., Client]) -
 
 
 @pytest.mark.parametrize(
-    "body", [{"name": ""}, {"scopes": []}, {"scopes": ["root"]}, {"expires_at": "2020-01-01T00:00:00Z"}, {"secret": "x"}]
+    "body",
+    [{"name": ""}, {"scopes": []}, {"scopes": ["root"]}, {"expires_at": "2020-01-01T00:00:00Z"}, {"secret": "x"}],
 )
 def test_faulty_bodies_are_422_and_name_the_field(alice: Person, body: dict[str, object]) -> None:
     answer = create(alice.client, **body)

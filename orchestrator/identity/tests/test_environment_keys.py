@@ -31,7 +31,9 @@ def test_each_has_a_name_of_its_own_and_everything_but_admin(alice: Person) -> N
     assert KEYS[0] not in str(first)
 
 
-@pytest.mark.parametrize("key", ["", "x", KEYS[0][:-1], KEYS[0] + "x", ",".join(KEYS), "a\u00e9", "ork_\x00" + "x" * 40])
+@pytest.mark.parametrize(
+    "key", ["", "x", KEYS[0][:-1], KEYS[0] + "x", ",".join(KEYS), "a\u00e9", "ork_\x00" + "x" * 40]
+)
 def test_another_key_is_401(alice: Person, key: str) -> None:
     assert me(key).status_code == 401
 

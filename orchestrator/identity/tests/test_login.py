@@ -73,7 +73,13 @@ def test_a_stale_token_does_not_stand_in_the_way(alice: Person) -> None:
 
 def test_tries_are_limited_per_account_from_any_address_in_any_spelling(alice: Person, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT_LOGIN = "5/h"
-    spellings = ("alice@example.com", "ALICE@example.com", " alice@example.com", "Alice@Example.com", "alice@EXAMPLE.com")
+    spellings = (
+        "alice@example.com",
+        "ALICE@example.com",
+        " alice@example.com",
+        "Alice@Example.com",
+        "alice@EXAMPLE.com",
+    )
     tries = [log_in(name, "wrong", address=f"10.0.0.{n}").status_code for n, name in enumerate(spellings)]
     assert tries == [401] * 5
     limited = log_in("alice@example.com", address="10.0.0.9")

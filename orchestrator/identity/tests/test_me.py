@@ -37,7 +37,9 @@ def test_it_has_an_etag(alice: Person) -> None:
     assert alice.client.get("/auth/me", headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"X-API-Key": "x"}, {"Authorization": "Basic x"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer x"}, {"X-API-Key": "x"}, {"Authorization": "Basic x"}]
+)
 def test_missing_and_wrong_credentials_get_the_same_401(db: None, headers: dict[str, str]) -> None:
     answer = Client(headers=headers).get("/auth/me")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")

@@ -35,7 +35,12 @@ def test_adding_somebody_new_and_somebody_known(alice: Person, mallory: Person) 
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({"password": ""}, "password"), ({"password": "password"}, "password"), ({"email": "x"}, "email"), ({"role": "god"}, "role")],
+    [
+        ({"password": ""}, "password"),
+        ({"password": "password"}, "password"),
+        ({"email": "x"}, "email"),
+        ({"role": "god"}, "role"),
+    ],
 )
 def test_faulty_bodies_are_422_and_name_the_field(alice: Person, body: dict[str, object], field: str) -> None:
     answer = add(alice, **body)
@@ -94,7 +99,9 @@ def test_of_two_owners_who_leave_at_once_one_stays() -> None:
     assert (len(refused), Membership.objects.filter(role=Role.OWNER).count()) == (1, 1)
 
 
-def test_the_list_follows_every_change_also_the_operators(alice: Person, bob: Person, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_the_list_follows_every_change_also_the_operators(
+    alice: Person, bob: Person, django_assert_num_queries
+) -> None:  # type: ignore[no-untyped-def]
     etag = alice.client.get(PATH)["ETag"]
     with django_assert_num_queries(2):
         assert alice.client.get(PATH, headers={"If-None-Match": etag}).status_code == 304

@@ -42,7 +42,9 @@ def test_a_bad_header_is_not_saved_by_a_good_cookie(browser: Client) -> None:
     assert browser.get("/auth/me", headers={"Authorization": "Bearer x"}).status_code == 401
 
 
-def test_the_session_acts_in_the_chosen_org_as_long_as_one_is_in_it(alice: Person, mallory: Person, browser: Client) -> None:
+def test_the_session_acts_in_the_chosen_org_as_long_as_one_is_in_it(
+    alice: Person, mallory: Person, browser: Client
+) -> None:
     member = services.add_member(actor=mallory.actor, email=alice.user.email, role="viewer")
     session = browser.session
     session[SESSION_ORG] = str(mallory.org.id)

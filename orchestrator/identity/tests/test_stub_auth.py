@@ -29,7 +29,10 @@ def test_no_header_is_the_development_org_and_user(db: None) -> None:
         found = me().json()
         assert found["organization"]["id"] == "00000000-0000-0000-0000-000000000001"
         assert found["organization"]["slug"] == "default"
-        assert (found["user"]["id"], found["user"]["email"]) == ("00000000-0000-0000-0000-000000000002", "dev@example.com")
+        assert (found["user"]["id"], found["user"]["email"]) == (
+            "00000000-0000-0000-0000-000000000002",
+            "dev@example.com",
+        )
     assert Organization.objects.count() == User.objects.count() == 1
 
 

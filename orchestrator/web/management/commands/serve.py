@@ -1,6 +1,8 @@
 """``manage.py serve``: web, streams and engine in one process, on the server that SERVER names."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -20,6 +22,13 @@ class UvicornServer(uvicorn.Server):
         """Streams end first: uvicorn waits for open connections, and these would stay open."""
         hub.close_streams()
         super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again after a clean end; the exit code would then tell of a failure."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
 
 class Command(BaseCommand):
@@ -67,10 +76,7 @@ def uvicorn_server(listener: socket.socket) -> None:
         APPLICATION, log_config=None, access_log=False, server_header=False, lifespan="on", ws_max_size=1024 * 1024,
         timeout_graceful_shutdown=settings.SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
-    try:
-        UvicornServer(config).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises the signal again after a clean end
-        return
+    UvicornServer(config).run(sockets=[listener])
 
 
 def granian_server(listener: socket.socket) -> None:
