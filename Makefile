@@ -31,7 +31,7 @@ help:  ## Lists the targets
 # --- use it ----------------------------------------------------------------------------------------------------------
 
 # With a trap of its own the shell lets Ctrl-C through to the server, and make has nothing to complain about.
-run: install-backend  ## Installs, migrates, seeds and serves; a second time it starts at once
+run: install-backend  ## Installs, migrates, seeds and serves; a second time it just starts
 	@trap : INT; $(MANAGE) serve --prepare
 
 seed: install-backend  ## Makes the development org, its user and some work to look at
@@ -78,7 +78,7 @@ format: install-dev  ## Lets ruff and djlint mend what they can
 	$(BIN)/python -m djlint --reformat --quiet templates
 
 types: install-dev  ## mypy
-	$(BIN)/python -m mypy $(ROOMS)
+	DEBUG=true $(BIN)/python -m mypy $(ROOMS)
 
 bench: install-dev  ## Measures the figures of docs/performance.md
 	$(BIN)/python -m bench

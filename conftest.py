@@ -1,4 +1,4 @@
-"""Fixtures for every test: three people (alice owns, bob is on her team, mallory should see nothing) and their clients."""
+"""Fixtures for every test: alice owns, bob is on her team, mallory should see nothing; and their clients."""
 
 import os
 import tempfile
@@ -47,7 +47,7 @@ class Person:
     refresh_token: str
 
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of people who exist only here
 
 
 def make_person(name: str, org: Organization | None = None, role: str = Role.OWNER) -> Person:

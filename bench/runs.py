@@ -20,7 +20,9 @@ class Throughput:
 
 
 def submit_to_done(server: Server, times: int = 100) -> tuple[float, float]:
-    """p50 and p99, in milliseconds, from sending the POST to reading ``done`` on the run's stream, one run after the other."""
+    """p50 and p99, in milliseconds, from sending the POST to reading ``done`` on the run's stream, one run after the
+    other.
+    """
     return percentiles(asyncio.run(_one_by_one(server, times))[10:])
 
 

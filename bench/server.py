@@ -12,8 +12,20 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+PASSWORD = "a long password for benchmarks"
 ROOT = Path(__file__).resolve().parent.parent
+_SETTINGS: Final = {
+    "DEBUG": "false",
+    "SECRET_KEY": "a-key-for-benchmarks-that-is-long-enough",
+    "SECURE_COOKIES": "true",
+    "DEV_USER_PASSWORD": PASSWORD,
+    "LOG_LEVEL": "WARNING",
+    "RATE_LIMIT": "100000000/m",
+    "RATE_LIMIT_USER": "100000000/m",
+    "RATE_LIMIT_LOGIN": "100000000/m",
+}
 
 
 @dataclass(frozen=True)
@@ -41,15 +53,10 @@ def serving(**environment: str) -> Iterator[Server]:
     """Start ``manage.py serve`` and stop it by its own process id."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as folder:
         port = _free_port()
-        env = {
-            **{name: value for name, value in os.environ.items() if name not in ("DATABASE_PATH", "STUB_AUTH")},
-            "DEBUG": "false", "SECRET_KEY": "a-key-for-benchmarks-that-is-long-enough", "PORT": str(port), "LOG_LEVEL": "WARNING",
-            "DATABASE_PATH": str(Path(folder) / "bench.db"), "RATE_LIMIT": "100000000/m", "RATE_LIMIT_USER": "100000000/m",
-            "RATE_LIMIT_LOGIN": "100000000/m", **environment,
-        }  # fmt: skip
+        env = {**_inherited(), **_SETTINGS, "PORT": str(port), "DATABASE_PATH": f"{folder}/bench.db", **environment}
         manage = [sys.executable, str(ROOT / "manage.py")]
         subprocess.run([*manage, "migrate", "-v0"], env=env, check=True)
-        subprocess.run([*manage, "shell", "-v0", "-c", open("/tmp/seedtmp.py").read()], env=env, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*manage, "seed", "--force"], env=env, check=True, stdout=subprocess.DEVNULL)
         began = time.monotonic()
         process = subprocess.Popen([*manage, "serve"], env=env, stdout=subprocess.DEVNULL)
         try:
@@ -59,6 +66,10 @@ def serving(**environment: str) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("DATABASE_PATH", "STUB_AUTH")}
 
 
 def _free_port() -> int:
@@ -80,9 +91,7 @@ def _wait_until_healthy(port: int) -> None:
 
 
 def _log_in(port: int) -> str:
-    body = json.dumps({"email": "dev@example.com", "password": "password"}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/auth/login", body, {"Content-Type": "application/json"}
-    )
+    body = json.dumps({"email": "dev@example.com", "password": PASSWORD}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/auth/login", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return str(json.load(answer)["access_token"])

@@ -36,7 +36,9 @@ async def _delay(server: Server, count: int, per_second: int, seconds: int) -> D
         for number in range(expected):
             await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
             body = json.dumps({"event": "bench", "target": "bench", "details": {"n": number}}).encode()
-            await connection.request(raw_request("POST", "/api/v1/events", {"Authorization": f"Bearer {server.token}"}, body))
+            await connection.request(
+                raw_request("POST", "/api/v1/events", {"Authorization": f"Bearer {server.token}"}, body)
+            )
     used = (server.cpu_seconds() - cpu) / (time.perf_counter() - began)
     await asyncio.wait([reader.complete for reader in readers], timeout=20)
     lost = sum(expected - reader.seen for reader in readers)

@@ -1,8 +1,9 @@
 """Django under ASGI on a few long-lived threads.
 
-Django's own handler opens a new thread, and with it a new database connection, for every request, and hops between the loop and that
-thread for every middleware. Here a request takes one hop: the whole sync chain runs on one of WEB_THREADS threads, which keep their
-connections; streams are then iterated on the loop and hold no thread. Measured in docs/performance.md.
+Django's own handler opens a new thread, and with it a new database connection, for every request, and hops between the
+loop and that thread for every middleware. Here a request takes one hop: the whole sync chain runs on one of WEB_THREADS
+threads, which keep their connections; streams are then iterated on the loop and hold no thread. Measured in
+docs/performance.md.
 """
 
 import asyncio
@@ -12,9 +13,9 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import signals
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.core.exceptions import RequestAborted
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -60,7 +61,10 @@ class PooledHandler(ASGIHandler):
             await self.send_response(response, send)
 
     async def _read(self, receive: Any) -> bytes:
-        """The whole body. Raises PayloadTooLarge before it fills the memory, and RequestAborted when the caller left."""
+        """The whole body.
+
+        Raises PayloadTooLarge before it fills the memory, and RequestAborted when the caller left.
+        """
         pieces, size = [], 0
         while True:
             message = await receive()
@@ -75,7 +79,10 @@ class PooledHandler(ASGIHandler):
                 return b"".join(pieces)
 
     async def _run(self, work: Any, *arguments: Any) -> HttpResponseBase:
-        """Run on the least busy thread; 503 when it takes too long. The thread goes on, and its slot stays busy until it is done."""
+        """Run on the least busy thread; 503 when it takes too long.
+
+        The thread goes on, and its slot stays busy until it is done.
+        """
         loop, slot = asyncio.get_running_loop(), min(self._slots, key=lambda slot: slot.load)
         future = slot.submit(work, *arguments)
 
@@ -109,7 +116,8 @@ class PooledHandler(ASGIHandler):
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
-            # A caller who left in the middle of a send leaves the generator suspended: close it now, not when it is collected.
+            # A caller who left in the middle of a send leaves the generator suspended: close it now, not when it is
+            # collected.
             await response._iterator.aclose()
 
 

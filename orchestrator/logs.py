@@ -48,5 +48,3 @@ def logging_config(level: str, human: bool) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
         },
     }
-
-

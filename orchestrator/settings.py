@@ -1,7 +1,9 @@
-"""Django's settings. Every value that an operator may change is read from the environment here, once, and checked there."""
+"""Django's settings.
+
+Every value that an operator may change is read from the environment here, once, and checked there.
+"""
 
 from datetime import timedelta
-
 
 from orchestrator import __version__
 from orchestrator.environment import BASE_DIR, Environment, database, redis_url

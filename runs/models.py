@@ -15,7 +15,8 @@ class Run(models.Model):
     """One execution of one frozen workflow version.
 
     ``lease_token`` is the fence: every claim and every cancel adds 1, and a worker's write names the one that it holds.
-    ``next_sequence`` and ``last_event_at`` order the run's log; whoever writes an event holds the row's lock or the lease.
+    ``next_sequence`` and ``last_event_at`` order the run's log; whoever writes an event holds the row's lock or the
+    lease.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -12,7 +12,10 @@ from versioning.models import Blob
 
 
 def definition_of(run: Run) -> dict[str, Any]:
-    """The definition that the run was frozen with. Blobs never change, so a parsed one is kept; callers must not write to it."""
+    """The definition that the run was frozen with.
+
+    Blobs never change, so a parsed one is kept; callers must not write to it.
+    """
     return _parsed(run.definition_id)
 
 

@@ -25,7 +25,8 @@ class RunSource:
         self._run_id = run_id
 
     def read(self, after: int, limit: int) -> Batch:
-        # The status first: a final one is committed together with the last event, so the read that follows has them all.
+        # The status first: a final one is committed together with the last event, so the read that follows has them
+        # all.
         status = Run.objects.values_list("status", flat=True).get(pk=self._run_id)
         events = RunEvent.objects.filter(run_id=self._run_id, sequence__gt=after).order_by("sequence")
         frames = [self._frame(*row) for row in events.values_list(*_COLUMNS)[:limit]]
@@ -49,7 +50,10 @@ class RunSource:
 
 
 def sequence_after(run_id: uuid.UUID, last_ts: Any) -> int:
-    """The last sequence at or before ``last_ts``; -1 when there is none. Times within a run never repeat, so nothing is skipped."""
+    """The last sequence at or before ``last_ts``; -1 when there is none.
+
+    Times within a run never repeat, so nothing is skipped.
+    """
     events = RunEvent.objects.filter(run_id=run_id, timestamp__lte=last_ts).order_by("-timestamp")
     found = events.values_list("sequence", flat=True).first()
     return -1 if found is None else found

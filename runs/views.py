@@ -15,7 +15,10 @@ from runs.streams import RunSource, sequence_after
 
 @csrf_exempt  # nothing but GET is answered: a POST is told so, and not asked for a token first
 def event_stream(request: HttpRequest, run_id: str) -> HttpResponseBase:
-    """Server-Sent Events until the run ends. Resumes behind ``Last-Event-ID``, ``after`` (a sequence) or ``last_ts`` (a time)."""
+    """Server-Sent Events until the run ends.
+
+    Resumes behind ``Last-Event-ID``, ``after`` (a sequence) or ``last_ts`` (a time).
+    """
     actor = sse.reader(request)
     wanted = parse_uuid(run_id)
 

@@ -16,4 +16,4 @@ os.environ.update(
     ENGINE="off",
 )
 if not os.environ.get("DATABASE_URL"):
-    os.environ["DATABASE_PATH"] = os.path.join(tempfile.gettempdir(), "orchestrator-tests", "unused.db")
+    os.environ["DATABASE_PATH"] = f"{tempfile.gettempdir()}/orchestrator-tests/unused.db"

@@ -89,8 +89,8 @@ def _filtered(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> QueryS
     known = set(listing.filters.base_filters) if listing.filters else set()
     if unknown := [name for name in query if name not in known | _PAGE_PARAMETERS]:
         raise ValidationFailed(details={name: ["There is no such filter."] for name in unknown})
-    if any("\x00" in value for _, values in query.lists() for value in values):
-        raise ValidationFailed(details={"query": ["A parameter contains a NUL character."]})
+    if nul := [name for name, values in query.lists() if any("\x00" in value for value in values)]:
+        raise ValidationFailed(details={name: ["Contains a NUL character."] for name in nul})
     if listing.filters is None:
         return rows
     filterset = listing.filters(query, queryset=rows)

@@ -11,6 +11,7 @@ from orchestrator.core.errors import MalformedRequest, PayloadTooLarge, Validati
 
 MAX_DEPTH = 64
 MAX_EXACT = 2**53 - 1
+_TOO_EXACT = "An integer is beyond 2^53 - 1, which a double cannot hold exactly; send it as a string."
 DEFAULT_LIMIT = 1024 * 1024  # bytes
 
 
@@ -45,8 +46,10 @@ def parse_json(raw: bytes) -> Any:
         raise _invalid(f"Nested deeper than {MAX_DEPTH} levels.") from error
     except UnicodeDecodeError as error:
         raise MalformedRequest("The body is not UTF-8.") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise MalformedRequest(f"The body is not JSON: {error}") from error
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise _invalid(_TOO_EXACT) from error
     _check(document)
     return document
 
@@ -89,7 +92,7 @@ def _check_scalar(value: Any) -> None:
         if not math.isfinite(value):
             raise _invalid("A number is beyond the range of a double.")
     elif isinstance(value, int) and abs(value) > MAX_EXACT:
-        raise _invalid("An integer is beyond 2^53 - 1, which a double cannot hold exactly; send it as a string.")
+        raise _invalid(_TOO_EXACT)
 
 
 def _check_text(text: str) -> None:

@@ -1,4 +1,7 @@
-"""The one source of time. Everything asks here, so that a test can set the clock (time-machine patches what lies below)."""
+"""The one source of time.
+
+Everything asks here, so that a test can set the clock (time-machine patches what lies below).
+"""
 
 import time
 from datetime import UTC, datetime
@@ -22,7 +25,10 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str, field: str) -> datetime:
-    """The moment written in ``text`` (ISO 8601; UTC when it names no zone). Raises ValidationFailed naming ``field``."""
+    """The moment written in ``text`` (ISO 8601; UTC when it names no zone).
+
+    Raises ValidationFailed naming ``field``.
+    """
     try:
         # A "+" that the caller did not escape reaches us as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)

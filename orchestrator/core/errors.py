@@ -1,6 +1,7 @@
 """The product's errors: a stable ``type`` code and an HTTP status each (CONTRACT §2).
 
-Services raise these; the API's one error mapper turns them into the error body. They know nothing of HTTP beyond the status.
+Services raise these; the API's one error mapper turns them into the error body. They know nothing of HTTP beyond the
+status.
 """
 
 from collections.abc import Mapping

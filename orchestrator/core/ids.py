@@ -1,4 +1,4 @@
-"""UUIDv7 (RFC 9562 §5.7): ids that sort by the moment of their making, so that B-tree inserts stay at the right edge."""
+"""UUIDv7 (RFC 9562 §5.7): ids that sort by their making, so that B-trees grow at one edge."""
 
 import os
 import threading
@@ -10,7 +10,9 @@ _last_tick = 0
 
 
 def uuid7() -> uuid.UUID:
-    """A new UUIDv7; ids made by one process are strictly increasing (RFC 9562 §6.2, method 3: sub-millisecond fraction)."""
+    """A new UUIDv7; ids made by one process are strictly increasing (RFC 9562 §6.2, method 3: sub-millisecond
+    fraction).
+    """
     global _last_tick
     nanoseconds = time.time_ns()
     # 48 bits of milliseconds and 12 bits of the fraction of one: a tick is about a quarter of a microsecond.
@@ -22,7 +24,7 @@ def uuid7() -> uuid.UUID:
 
 
 def parse_uuid(text: str) -> uuid.UUID | None:
-    """The UUID written in ``text`` in its 36-character form, or None: a malformed id names nothing (CONTRACT §2: 404)."""
+    """The UUID written in ``text`` in its 36-character form, or None: a malformed id names nothing."""
     try:
         parsed = uuid.UUID(text)
     except (ValueError, AttributeError, TypeError):

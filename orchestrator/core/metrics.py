@@ -3,7 +3,9 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 _requests = Counter("orchestrator_http_requests_total", "Answered requests.", ["method", "route", "status"])
-_seconds = Histogram("orchestrator_http_request_seconds", "Time to answer, streams until their first byte.", ["method", "route"])
+_seconds = Histogram(
+    "orchestrator_http_request_seconds", "Time to answer, streams until their first byte.", ["method", "route"]
+)
 runs_finished = Counter("orchestrator_runs_finished_total", "Runs that this process finished.", ["status"])
 stream_readers = Gauge("orchestrator_stream_readers", "Open event streams in this process.")
 

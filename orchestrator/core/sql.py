@@ -1,7 +1,7 @@
 """Plain SQL for the few statements that every request or every step of a run executes.
 
-Building a query through the ORM costs ten times what SQLite needs to answer it (docs/performance.md); on these paths, and only there,
-the statement is written out once, in SQL that SQLite and PostgreSQL read alike, with ``%s`` for values.
+Building a query through the ORM costs ten times what SQLite needs to answer it (docs/performance.md); on these paths,
+and only there, the statement is written out once, in SQL that SQLite and PostgreSQL read alike, with ``%s`` for values.
 """
 
 import uuid

@@ -19,7 +19,10 @@ class EventHead(models.Model):
 
 
 class Event(models.Model):
-    """One row of the log. ``kind`` names the list that the event changed ("tasks", "runs", …; empty for a caller's own event)."""
+    """One row of the log.
+
+    ``kind`` names the list that the event changed ("tasks", "runs", …; empty for a caller's own event).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")

@@ -16,14 +16,13 @@ _NEXT_SEQ = """
     ON CONFLICT (org_id) DO UPDATE SET seq = events_eventhead.seq + 1 RETURNING seq
 """
 _INSERT = """
-    INSERT INTO events_event (id, org_id, seq, event, kind, target, details, actor, request_id, created_at) VALUES {rows}
+    INSERT INTO events_event (id, org_id, seq, event, kind, target, details, actor, request_id, created_at)
+    VALUES {rows}
 """
 _LAST_OF_KIND = "SELECT seq FROM events_event WHERE org_id = %s AND kind = %s ORDER BY seq DESC LIMIT 1"
 
 
-def record(
-    *, actor: Actor, event: str, kind: str = "", target: str, details: dict[str, Any] | None = None
-) -> Event:
+def record(*, actor: Actor, event: str, kind: str = "", target: str, details: dict[str, Any] | None = None) -> Event:
     """Append one event to the log of the actor's org, in the caller's transaction.
 
     Call it last: the head row stays locked until the commit. Raises TransactionManagementError outside a transaction,
@@ -36,7 +35,8 @@ def record(
         actor=str(actor), request_id=context.request_id.get(),
     )  # fmt: skip
     sql.insert(_INSERT, [(
-        row.id, row.org_id, row.seq, row.event, row.kind, row.target, row.details, row.actor, row.request_id, row.created_at,
+        row.id, row.org_id, row.seq, row.event, row.kind, row.target, row.details, row.actor, row.request_id,
+        row.created_at,
     )])  # fmt: skip
     transaction.on_commit(lambda: nudges.send(topic(actor.org_id)))
     return row

@@ -5,6 +5,7 @@ another password works at once and not when the token expires. A sign-in is not 
 nothing that the org can see; its record is the TokenFamily row.
 """
 
+import functools
 import logging
 import uuid
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def end_family(either_token: str) -> bool:
 
 def member_of(access_token: str) -> tuple[User, uuid.UUID, str]:
     """Whom an access token speaks for, in which org, and their role there. One query. Raises NotAuthenticated."""
-    claims = _decode(AccessToken, access_token)
+    claims = _verified(access_token)
     org_id = _uuid_claim(claims, "org")
     user = _member(_uuid_claim(claims, "user_id"), org_id, _uuid_claim(claims, "family"))
     if user is None or not _password_unchanged(claims, user):
@@ -108,6 +109,22 @@ def _decode(kind: type[Token], encoded: str) -> Token:
         return kind(encoded)  # type: ignore[arg-type]
     except TokenError as error:
         raise NotAuthenticated from error
+
+
+def _verified(access_token: str) -> Token:
+    """The claims of an access token that is genuine and has not expired. Raises NotAuthenticated."""
+    token = _genuine(access_token)
+    try:
+        token.check_exp(current_time=clock.now())
+    except TokenError as error:
+        raise NotAuthenticated from error
+    return token
+
+
+@functools.lru_cache(maxsize=4096)
+def _genuine(access_token: str) -> Token:
+    """A signature stays good, so it is checked once for each token; what may change is asked every time."""
+    return _decode(AccessToken, access_token)
 
 
 def _uuid_claim(claims: Token, name: str) -> uuid.UUID:

@@ -1,12 +1,13 @@
 """One read feeds many readers.
 
-Each process has one hub on its event loop. A feed belongs to one source (one run's log, one org's log) while somebody reads it: it
-reads new frames once, keeps the latest in a bounded ring, and wakes its readers, who take slices of the ring at their own pace.
-Nothing is queued per reader: a slow one falls out of the ring and reads on from the database, in pages, until it is back in it; one
-whose socket takes nothing for STUCK_SECONDS is closed, and resumes.
+Each process has one hub on its event loop. A feed belongs to one source (one run's log, one org's log) while somebody
+reads it: it reads new frames once, keeps the latest in a bounded ring, and wakes its readers, who take slices of the
+ring at their own pace. Nothing is queued per reader: a slow one falls out of the ring and reads on from the database,
+in pages, until it is back in it; one whose socket takes nothing for STUCK_SECONDS is closed, and resumes.
 
-The database is the truth and wake-ups are hints: a tick asks for the heads of all feeds in one query a source type, so a lost one
-costs at most a second. While it waits, a reader is one suspended coroutine: no thread, no connection, no timer.
+The database is the truth and wake-ups are hints: a tick asks for the heads of all feeds in one query a source type, so
+a lost one costs at most a second. While it waits, a reader is one suspended coroutine: no thread, no connection, no
+timer.
 """
 
 import asyncio
@@ -135,14 +136,16 @@ class Hub:
     def wake(self, topic: str) -> None:
         """Look at ``topic`` again. Thread-safe and cheap when nobody reads it."""
         if topic in self._topics:
-            with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever read: no reason to fail a writer
+            with contextlib.suppress(
+                RuntimeError
+            ):  # the loop is gone, and with it whoever read: no reason to fail a writer
                 self._loop.call_soon_threadsafe(self._wake_here, topic)
 
     async def stream(self, source: Source, after: int, recheck: Callable[[], bool]) -> AsyncGenerator[bytes]:
         """Chunks of frames behind ``after``, each frame once and in order, until the source ends or access does.
 
-        ``after`` must not lie beyond the source's head. ``recheck`` runs on the database thread and says whether the reader may still see
-        the source.
+        ``after`` must not lie beyond the source's head. ``recheck`` runs on the database thread and says whether the
+        reader may still see the source.
         """
         feed = self._join(source, after)
         reader = Reader(after, recheck, self._loop.time())

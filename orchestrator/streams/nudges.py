@@ -1,6 +1,7 @@
 """Brings wake-ups to every process: to this one's hub directly, to the others through the channel layer.
 
-The layer delivers at most once, which is enough: a nudge carries nothing but "look again", and a lost one costs a second.
+The layer delivers at most once, which is enough: a nudge carries nothing but "look again", and a lost one costs a
+second.
 """
 
 import asyncio
@@ -34,7 +35,10 @@ def send(topic: str) -> None:
 
 
 class Publisher:
-    """A thread with an event loop of its own, because writers are threads and the layer is asyncio. Doubled topics are sent once."""
+    """A thread with an event loop of its own, because writers are threads and the layer is asyncio.
+
+    Doubled topics are sent once.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +72,9 @@ class Publisher:
                 for topic in topics:
                     await layer.group_send(topic, {"type": "nudge", "topic": topic})
             except Exception:
-                log.warning("Wake-ups for other processes were lost; their readers look again within a second.", exc_info=True)
+                log.warning(
+                    "Wake-ups for other processes were lost; their readers look again within a second.", exc_info=True
+                )
 
 
 _publisher = Publisher()

@@ -26,7 +26,10 @@ def frame(event: str, data: bytes, cursor: int | None = None) -> bytes:
 
 
 def reader(request: HttpRequest) -> Actor:
-    """Who opens the stream. Raises NotAuthenticated, MethodNotAllowed, and PermissionDenied without the scope ``read``."""
+    """Who opens the stream.
+
+    Raises NotAuthenticated, MethodNotAllowed, and PermissionDenied without the scope ``read``.
+    """
     if request.method != "GET":
         raise MethodNotAllowed(headers={"Allow": "GET"})
     principal = resolve(Credentials.of(request))
@@ -37,7 +40,10 @@ def reader(request: HttpRequest) -> Actor:
 
 
 def cursor(request: HttpRequest, default: int) -> int:
-    """Where to go on: ``Last-Event-ID``, which a reconnecting client sends, wins over ``after``. Raises ValidationFailed."""
+    """Where to go on: ``Last-Event-ID``, which a reconnecting client sends, wins over ``after``.
+
+    Raises ValidationFailed.
+    """
     name = "Last-Event-ID" if request.headers.get("Last-Event-ID") else "after"
     raw = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
     if not raw:
@@ -48,7 +54,9 @@ def cursor(request: HttpRequest, default: int) -> int:
 
 
 def still_allowed(request: HttpRequest, visible: Callable[[Actor], bool]) -> Callable[[], bool]:
-    """The check that is repeated while the stream is open: the credentials still work, and what is streamed is still visible."""
+    """The check that is repeated while the stream is open: the credentials still work, and what is streamed is still
+    visible.
+    """
     credentials = Credentials.of(request)
     session = None if credentials.session_user is None else request.session
 
@@ -63,7 +71,9 @@ def still_allowed(request: HttpRequest, visible: Callable[[Actor], bool]) -> Cal
 
 
 def _read_again(session: SessionBase) -> Credentials:
-    """The session as it is now: the one of the request keeps its user, who may have signed out or been deactivated since."""
+    """The session as it is now: the one of the request keeps its user, who may have signed out or been deactivated
+    since.
+    """
     request = HttpRequest()
     request.session = type(session)(session.session_key)
     return Credentials(session_user=get_user(request), session_org=request.session.get(SESSION_ORG, ""))

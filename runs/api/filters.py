@@ -15,7 +15,9 @@ class RunFilter(django_filters.FilterSet):
 
 
 class RunEventFilter(django_filters.FilterSet):
-    after = django_filters.NumberFilter(field_name="sequence", lookup_expr="gt", min_value=-1, max_value=2**31 - 1, decimal_places=0)
+    after = django_filters.NumberFilter(
+        field_name="sequence", lookup_expr="gt", min_value=-1, max_value=2**31 - 1, decimal_places=0
+    )
 
     class Meta:
         model = RunEvent

@@ -26,7 +26,9 @@ class StartRun(StrictSerializer):
         short = {name: attrs.pop(name) for name in ("prompt", "max_days", "budget_usd_cents") if name in attrs}
         if "workflow" in attrs:
             if short:
-                raise serializers.ValidationError({name: ["Belongs into `inputs` when `workflow` is given."] for name in short})
+                raise serializers.ValidationError(
+                    {name: ["Belongs into `inputs` when `workflow` is given."] for name in short}
+                )
             return {"inputs": {}, **attrs}
         if unexpected := [name for name in attrs if name in ("inputs", "ref")]:
             raise serializers.ValidationError({name: ["Needs `workflow`."] for name in unexpected})
@@ -110,7 +112,7 @@ def run_json(run: Run) -> dict[str, Any]:
 
 
 def nodes_json(run: Run, definition: dict[str, Any], rows: dict[str, RunNode]) -> list[dict[str, Any]]:
-    """All nodes in the order of the graph; those without a row are still to come, or never will when the run is over."""
+    """All nodes in the order of the graph; those without a row are still to come or, after the end, never will."""
     unreached = NodeStatus.PENDING if run.status in ACTIVE_RUN else NodeStatus.CANCELLED
     return [_node_json(name, definition["nodes"][name], rows.get(name), unreached) for name in order(definition)]
 

@@ -90,7 +90,9 @@ class RunViewSet(BaseViewSet):
 
 
 class RunEventViewSet(BaseViewSet):
-    listing = Listing("run_events", lambda rows: [run_event_json(row) for row in rows], RunEventFilter, order="sequence")
+    listing = Listing(
+        "run_events", lambda rows: [run_event_json(row) for row in rows], RunEventFilter, order="sequence"
+    )
 
     @extend_schema(responses=RunEventBody(many=True))
     def list(self, request: Request, run_id: str) -> Response:

@@ -1,4 +1,7 @@
-"""Telling the workers that a run is ready. A lost message is harmless: the sweeper finds every run that nobody holds."""
+"""Telling the workers that a run is ready.
+
+A lost message is harmless: the sweeper finds every run that nobody holds.
+"""
 
 import uuid
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """The pure plan: from a definition and the states of its nodes to what is ready. No database, no clock.
 
-A node is ready when all that it needs has finished, at least one of them completed, and its ``when`` (JMESPath over ``inputs``
-and ``nodes``, the outputs by node id) holds. When ``when`` does not hold, or all that it needs was skipped, it is skipped.
+A node is ready when all that it needs has finished, at least one of them completed, and its ``when`` (JMESPath over
+``inputs`` and ``nodes``, the outputs by node id) holds. When ``when`` does not hold, or all that it needs was skipped,
+it is skipped.
 """
 
 import functools
@@ -27,7 +28,10 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do next. ``ready`` may start now, in this order; ``skipped`` maps nodes to the reason why they never will."""
+    """What to do next.
+
+    ``ready`` may start now, in this order; ``skipped`` maps nodes to the reason why they never will.
+    """
 
     ready: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
@@ -42,9 +46,7 @@ class Unplannable(Exception):
         self.node = node
 
 
-def plan(
-    definition: Mapping[str, Any], inputs: Mapping[str, Any], states: Mapping[str, NodeState]
-) -> Plan:
+def plan(definition: Mapping[str, Any], inputs: Mapping[str, Any], states: Mapping[str, NodeState]) -> Plan:
     """Walks the graph once in its stable order. A node that is ``running`` in ``states`` is neither ready nor finished.
 
     Raises Unplannable.

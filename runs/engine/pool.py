@@ -1,4 +1,6 @@
-"""The in-process engine: worker threads behind a queue, a keeper that renews leases, a sweeper that finds what nobody holds."""
+"""The in-process engine: worker threads behind a queue, a keeper that renews leases, a sweeper that finds what nobody
+holds.
+"""
 
 import logging
 import os

@@ -30,7 +30,10 @@ def stop() -> None:
 
 
 def check() -> None:
-    """For /health. Raises Unhealthy when this process's engine has died or, where it has none, when runs wait and nobody takes them."""
+    """For /health.
+
+    Raises Unhealthy when this process's engine has died or, where it has none, when runs wait and nobody takes them.
+    """
     if settings.ENGINE == "thread":
         if _engine is not None and not _engine.alive():
             raise Unhealthy("a thread of the engine has died")

@@ -1,4 +1,4 @@
-"""Finds the runs that should move and that nobody holds: their message was lost, their worker died, or gave them back."""
+"""Finds the runs that nobody holds: their message was lost, or their worker died or gave them back."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from orchestrator.core import clock
 from runs.models import Run
+from runs.services.statements import ACTIVE
 from runs.states import RunStatus
 
 _BATCH: Final = 500
@@ -24,14 +25,17 @@ class Ownerless(NamedTuple):
 def ownerless(holder: str) -> Iterator[Ownerless]:
     """The oldest such runs. One query over the index of active runs.
 
-    A lease normally protects its run until it expires; one whose holder was a process of this host that is gone does not, nor one of
-    ``holder`` itself that it has dropped (the engine skips those that it has in hand).
+    A lease normally protects its run until it expires; one whose holder was a process of this host that is gone does
+    not, nor one of ``holder`` itself that it has dropped (the engine skips those that it has in hand).
     """
     now = clock.now()
     # The live leases of other hosts stay out of the batch: however many there are, they must not hide what is lost.
-    lost = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now) | Q(lease_holder__startswith=f"{socket.gethostname()}:")
+    lost = (
+        Q(lease_expires_at=None) | Q(lease_expires_at__lt=now) | Q(lease_holder__startswith=f"{socket.gethostname()}:")
+    )
     active = Q(status=RunStatus.QUEUED) | Q(lost | Q(lease_holder=holder), status=RunStatus.RUNNING)
-    rows = Run.objects.filter(active).order_by("id").values_list("id", "status", "lease_holder", "lease_expires_at")
+    runs = Run.objects.filter(active).extra(where=[ACTIVE])  # noqa: S610 - a constant
+    rows = runs.order_by("id").values_list("id", "status", "lease_holder", "lease_expires_at")
     for run_id, status, held_by, expires_at in rows[:_BATCH]:
         if status == RunStatus.QUEUED or _expired(expires_at, now):
             yield Ownerless(run_id, None)

@@ -23,7 +23,9 @@ _STRANGERS: Final = (Exception, SystemExit, asyncio.CancelledError)
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def execute(run_id: uuid.UUID, holder: str, *, stop: threading.Event | None = None, dead_holder: str | None = None) -> bool:
+def execute(
+    run_id: uuid.UUID, holder: str, *, stop: threading.Event | None = None, dead_holder: str | None = None
+) -> bool:
     """Claim the run and carry it as far as it goes; False when it was not to be had.
 
     When ``stop`` is set, the node in hand is finished and committed, and the lease given back.
@@ -70,7 +72,8 @@ def _attempt(execution: Execution) -> Outcome:
         log.exception("A node stopped with an unexpected error.", extra={"run_id": str(run.id), "node": name})
         # The text of a stranger's exception may hold a secret: it stays in the log.
         return _failed(
-            "internal_error", f"The node stopped with an unexpected error ({type(error).__name__}); the server's log has it."
+            "internal_error",
+            f"The node stopped with an unexpected error ({type(error).__name__}); the server's log has it.",
         )
     return Outcome(result.summary, output=result.output)
 

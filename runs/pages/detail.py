@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from orchestrator.core import clock
 from orchestrator.identity.actors import Actor
 from orchestrator.web.people import Names
 from runs.models import Run, RunEvent
@@ -41,6 +40,5 @@ def read_run(run: Run, actor: Actor, after: int) -> dict[str, Any]:
         "more": more,
         "itinerary": itinerary_of(run),
         "error": error_of(run),
-        "now": clock.now(),
         "heartbeat_seconds": settings.SSE_HEARTBEAT_SECONDS,
     }

@@ -1,1 +1,1 @@
-"""Every state change of a run: ``submission`` starts it, ``progress`` is the worker's, ``cancellation`` ends it early."""
+"""Every state change of a run: ``submission`` starts it, ``progress`` carries it on, ``cancellation`` ends it early."""

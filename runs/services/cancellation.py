@@ -17,9 +17,11 @@ from runs.states import ACTIVE_RUN, NodeStatus, Phase, RunStatus
 
 @transaction.atomic
 def cancel_run(*, actor: Actor, run_id: uuid.UUID) -> Run:
-    """The run ends ``cancelled`` now, in whatever state it is: its worker is fenced off, so that nothing starts after it.
+    """The run ends ``cancelled`` now, in whatever state it is: its worker is fenced off, so that nothing starts after
+    it.
 
-    Cancelling again changes nothing. Raises PermissionDenied, NotFound, and Conflict when the run has already finished otherwise.
+    Cancelling again changes nothing. Raises PermissionDenied, NotFound, and Conflict when the run has already finished
+    otherwise.
     """
     actor.require("write")
     run = Run.objects.for_org(actor.org_id).select_for_update().filter(pk=run_id).first()

@@ -29,8 +29,9 @@ class Entry:
 def prepare(run: Run, entries: Iterable[Entry]) -> list[RunEvent]:
     """Give each entry its place and time, and move ``run``'s cursor, in memory, past them.
 
-    The caller holds the run's row lock or its lease, saves ``next_sequence`` and ``last_event_at``, then calls ``write``: in this
-    order, because an event that is written first would meet another writer's at the same place before the lease is checked.
+    The caller holds the run's row lock or its lease, saves ``next_sequence`` and ``last_event_at``, then calls
+    ``write``: in this order, because an event that is written first would meet another writer's at the same place
+    before the lease is checked.
     """
     return [_row(run, entry) for entry in entries]
 
@@ -48,7 +49,9 @@ def record_run(actor: Actor, event: str, run: Run, **details: Any) -> None:
 
 
 def next_moment(run: Run) -> datetime:
-    """Now, or just after the run's last event where clocks disagree: ``last_ts`` can then name exactly one place in the log."""
+    """Now, or just after the run's last event where clocks disagree: ``last_ts`` can then name exactly one place in the
+    log.
+    """
     now = clock.now()
     return now if run.last_event_at is None else max(now, run.last_event_at + _TICK)
 

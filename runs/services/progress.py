@@ -1,7 +1,8 @@
 """The worker's writes. Each is one transaction: a node's outcome, its events, what starts next, and the end of the run.
 
-Every one of them names the lease token that the worker was given. When somebody else has taken the run over, or cancelled it, the
-token has moved on, no row matches, and Fenced undoes the whole transaction: no late write is ever accepted.
+Every one of them names the lease token that the worker was given. When somebody else has taken the run over, or
+cancelled it, the token has moved on, no row matches, and Fenced undoes the whole transaction: no late write is ever
+accepted.
 """
 
 import uuid
@@ -52,8 +53,8 @@ class Execution:
 def begin(run_id: uuid.UUID, holder: str, *, dead_holder: str | None = None) -> Execution | None:
     """Claim the run and start its first ready node; None when it is not to be had.
 
-    A queued run may be claimed, and a running one whose lease has run out, was given back, or belongs to ``dead_holder``. A node that
-    was running when its worker was lost is tried again.
+    A queued run may be claimed, and a running one whose lease has run out, was given back, or belongs to
+    ``dead_holder``. A node that was running when its worker was lost is tried again.
     """
     run = _claim(run_id, holder, dead_holder)
     if run is None:
@@ -67,7 +68,8 @@ def begin(run_id: uuid.UUID, holder: str, *, dead_holder: str | None = None) -> 
 
 @transaction.atomic
 def finish_node(execution: Execution, outcome: Outcome, *, halt: bool = False) -> None:
-    """Commit the current node's outcome and start the next one, or end the run. ``halt`` gives the lease back instead of starting.
+    """Commit the current node's outcome and start the next one, or end the run. ``halt`` gives the lease back instead
+    of starting.
 
     Raises Fenced.
     """
@@ -80,13 +82,16 @@ def finish_node(execution: Execution, outcome: Outcome, *, halt: bool = False) -
     execution.current = None
     payload = {"error": outcome.error} if failed else outcome.output or {}
     entries = [Entry(name, Phase.FAILED if failed else Phase.COMPLETED, outcome.summary, payload)]
-    row = _row(execution, name, output=outcome.output, error=outcome.error, started_at=execution.started_at, finished_at=now)
+    row = _row(
+        execution, name, output=outcome.output, error=outcome.error, started_at=execution.started_at, finished_at=now
+    )
     _advance(execution, entries, [row], failure=outcome.error and {"node": name, **outcome.error}, halt=halt)
 
 
 def renew_leases(holder: str) -> None:
     """Keep what ``holder`` is working on, for another LEASE_SECONDS."""
-    Run.objects.filter(lease_holder=holder, status=RunStatus.RUNNING).update(lease_expires_at=_lease_end())
+    mine = Run.objects.filter(lease_holder=holder, status=RunStatus.RUNNING).extra(where=[statements.ACTIVE])  # noqa: S610
+    mine.update(lease_expires_at=_lease_end())
 
 
 def _claim(run_id: uuid.UUID, holder: str, dead_holder: str | None) -> Run | None:
@@ -131,9 +136,7 @@ def _advance(
         transaction.on_commit(lambda: metrics.runs_finished.labels(run.status).inc())
 
 
-def _start_next(
-    execution: Execution, entries: list[Entry], rows: list[RunNode], halt: bool
-) -> dict[str, Any] | None:
+def _start_next(execution: Execution, entries: list[Entry], rows: list[RunNode], halt: bool) -> dict[str, Any] | None:
     """Start what the plan says, or return how the run ends."""
     try:
         step = plan(execution.definition, execution.run.inputs, execution.states)
@@ -159,10 +162,10 @@ def _result(execution: Execution) -> dict[str, Any]:
     return {"status": RunStatus.SUCCEEDED, "output": output}
 
 
-def _give_up(
-    execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[RunNode]
-) -> dict[str, Any]:
-    """The node whose condition makes no sense fails, and the run with it: raising would undo the step, to be tried for ever."""
+def _give_up(execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[RunNode]) -> dict[str, Any]:
+    """The node whose condition makes no sense fails, and the run with it: raising would undo the step, to be tried for
+    ever.
+    """
     error = _error(str(problem))
     execution.states[problem.node] = NodeState(NodeStatus.FAILED)
     entries.append(Entry(problem.node, Phase.FAILED, str(problem), {"error": error}))

@@ -49,9 +49,12 @@ def test_the_newest_comes_first(alice: Person, four: list[Run], path: str) -> No
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("status=queued", [0]), ("status=running", [1]), ("status=succeeded", [2]), ("status=cancelled", [3]), ("status=failed", []),
-        ("workflow=agent-graph", [3, 2, 1, 0]), ("workflow=other", []), ("q=rome", [1]), ("q=PARIS", [2, 0]), ("q=100%25", [3]),
-        ("q=%25", [3]), ("q=_", []), ("status=queued&q=rome", []), ("q=", [3, 2, 1, 0]), ("created_after=2999-01-01T00:00:00Z", []),
+        ("status=queued", [0]), ("status=running", [1]), ("status=succeeded", [2]), ("status=cancelled", [3]),
+        ("status=failed", []),
+        ("workflow=agent-graph", [3, 2, 1, 0]), ("workflow=other", []), ("q=rome", [1]), ("q=PARIS", [2, 0]),
+        ("q=100%25", [3]),
+        ("q=%25", [3]), ("q=_", []), ("status=queued&q=rome", []), ("q=", [3, 2, 1, 0]),
+        ("created_after=2999-01-01T00:00:00Z", []),
         ("created_after=2000-01-01T00:00:00Z&limit=1", [3]),
     ],
 )  # fmt: skip
@@ -65,7 +68,17 @@ def test_created_after_leaves_out_the_moment_itself(alice: Person, four: list[Ru
 
 
 @pytest.mark.parametrize(
-    "query", ["status=done", "stauts=queued", "created_after=yesterday", "limit=0", "limit=1001", "limit=x", "cursor=%21", "q=%00"]
+    "query",
+    [
+        "status=done",
+        "stauts=queued",
+        "created_after=yesterday",
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "cursor=%21",
+        "q=%00",
+    ],
 )
 def test_bad_filters_are_refused(alice: Person, query: str) -> None:
     answer = get(alice, f"/runs?{query}")
@@ -97,7 +110,9 @@ def test_a_filter_holds_over_pages(alice: Person) -> None:
 
 def test_an_unchanged_list_is_304_and_costs_no_rows(alice: Person, four: list[Run]) -> None:
     first = get(alice, "/runs?status=queued")
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         again = get(alice, "/runs?status=queued", **{"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
     assert again["Vary"] == first["Vary"]
@@ -138,7 +153,9 @@ def _queries(person: Person, path: str) -> int:
     return len(queries)
 
 
-@pytest.mark.parametrize("path", ["/runs?limit=1000", "/runs/{run}/events?limit=1000", "/runs/{run}/nodes", "/runs/{run}"])
+@pytest.mark.parametrize(
+    "path", ["/runs?limit=1000", "/runs/{run}/events?limit=1000", "/runs/{run}/nodes", "/runs/{run}"]
+)
 def test_reading_costs_the_same_queries_however_much_there_is(alice: Person, path: str) -> None:
     run = start(alice)
     execution = claim(run)
@@ -167,8 +184,10 @@ def test_a_run_is_told_whole(alice: Person) -> None:
     body = answer.json()
     assert body == {
         "id": str(run.id), "workflow": "agent-graph", "definition": run.definition.digest,
-        "inputs": {"prompt": "Plan a trip to Paris", "max_days": 4}, "status": "succeeded", "output": run.output, "error": None,
-        "created_by": str(alice.actor), "created_at": clock.rfc3339(run.created_at), "started_at": clock.rfc3339(run.started_at),
+        "inputs": {"prompt": "Plan a trip to Paris", "max_days": 4}, "status": "succeeded", "output": run.output,
+        "error": None,
+        "created_by": str(alice.actor), "created_at": clock.rfc3339(run.created_at),
+        "started_at": clock.rfc3339(run.started_at),
         "finished_at": clock.rfc3339(run.finished_at), "recoveries": 0, "version": 3,
     }  # fmt: skip
     assert answer["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
@@ -222,7 +241,17 @@ def test_unknown_parameters_are_refused(alice: Person, suffix: str) -> None:
     assert (answer.status_code, list(answer.json()["details"])) == (422, ["verbose"])
 
 
-@pytest.mark.parametrize(("method", "path"), [("put", "/runs"), ("delete", "/runs"), ("delete", "/runs/{run}"), ("patch", "/runs/{run}"), ("get", "/runs/{run}/cancel"), ("post", "/runs/{run}/events")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("put", "/runs"),
+        ("delete", "/runs"),
+        ("delete", "/runs/{run}"),
+        ("patch", "/runs/{run}"),
+        ("get", "/runs/{run}/cancel"),
+        ("post", "/runs/{run}/events"),
+    ],
+)
 def test_other_methods_are_not_allowed(alice: Person, method: str, path: str) -> None:
     answer = getattr(alice.client, method)(path.format(run=start(alice).id))
     assert (answer.status_code, answer.json()["type"]) == (405, "method_not_allowed")
@@ -244,7 +273,8 @@ def test_nodes_are_listed_in_the_order_of_the_graph_in_every_state(alice: Person
     assert list(nodes) == STRAIGHT
     assert {node["status"] for node in nodes.values()} == {"pending"}
     assert nodes["synth"] == {
-        "node": "synth", "type": "synth", "needs": ["verifier", "repair"], "status": "pending", "attempts": 0, "output": None,
+        "node": "synth", "type": "synth", "needs": ["verifier", "repair"], "status": "pending", "attempts": 0,
+        "output": None,
         "error": None, "started_at": None, "finished_at": None,
     }  # fmt: skip
     execution = claim(run)
@@ -284,7 +314,8 @@ def test_the_log_is_told_in_order(alice: Person) -> None:
     assert [item["sequence"] for item in items] == list(range(len(items)))
     row = RunEvent.objects.get(run=run, sequence=1)
     assert items[1] == {
-        "id": str(row.id), "run_id": str(run.id), "org_id": str(alice.org.id), "timestamp": clock.rfc3339(row.timestamp),
+        "id": str(row.id), "run_id": str(run.id), "org_id": str(alice.org.id),
+        "timestamp": clock.rfc3339(row.timestamp),
         "sequence": 1, "node": "intent", "phase": "completed", "summary": row.summary, "payload": row.payload,
     }  # fmt: skip
 
@@ -297,7 +328,9 @@ def test_after_skips_all_up_to_it(alice: Person, after: int) -> None:
     assert [item["sequence"] for item in items] == list(range(after + 1, last))
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-2", "after=1.5", "after=99999999999", "after=NaN", "since=1", "limit=0", "cursor=%"])
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=-2", "after=1.5", "after=99999999999", "after=NaN", "since=1", "limit=0", "cursor=%"]
+)
 def test_a_bad_question_of_the_log_is_refused(alice: Person, query: str) -> None:
     answer = get(alice, f"/runs/{start(alice).id}/events?{query}")
     assert (answer.status_code, answer.json()["type"]) == (422, "validation_error")

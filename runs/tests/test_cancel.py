@@ -78,7 +78,11 @@ def test_a_finished_run_cannot_be_cancelled(alice: Person, prompt: str, status: 
         cancel(alice, run)
     assert everything(run) == before
     answer = alice.client.post(f"/runs/{run.id}/cancel")
-    assert (answer.status_code, answer.json()["type"], answer.json()["details"]) == (409, "conflict", {"status": status})
+    assert (answer.status_code, answer.json()["type"], answer.json()["details"]) == (
+        409,
+        "conflict",
+        {"status": status},
+    )
 
 
 def test_another_orgs_run_cannot_be_cancelled_nor_seen(alice: Person, mallory: Person, carol: Person) -> None:

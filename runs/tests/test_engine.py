@@ -1,5 +1,7 @@
 """The in-process engine: what it picks up, and how it lets go."""
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -88,7 +90,9 @@ def test_runs_whose_message_was_lost_are_found(alice: Person, engine: Callable[.
     eventually(lambda: has(queued, "succeeded") and has(given_back, "succeeded"))
 
 
-def test_a_waiting_worker_is_not_offered_its_run_again(alice: Person, engine: Callable[..., Engine], gate: Gate) -> None:
+def test_a_waiting_worker_is_not_offered_its_run_again(
+    alice: Person, engine: Callable[..., Engine], gate: Gate
+) -> None:
     running = engine(2)
     run = start_graph(alice, ONE_NODE)
     assert gate.entered.acquire(timeout=10)
@@ -191,14 +195,15 @@ def test_an_engine_goes_on_with_what_a_killed_one_left(alice: Person, engine: Ca
     second.start()
     eventually(lambda: has(run, "succeeded"))
     assert phases(run)[:5] == [
-        ("intent", "started"), ("intent", "completed"), ("planner", "started"), ("planner", "retrying"), ("planner", "completed"),
+        ("intent", "started"), ("intent", "completed"), ("planner", "started"), ("planner", "retrying"),
+        ("planner", "completed"),
     ]  # fmt: skip
 
 
 def test_many_runs_on_many_workers_are_each_executed_once(alice: Person, engine: Callable[..., Engine]) -> None:
     engine(4)
-    runs = [start_graph(alice, {"a": {"type": "quick"}, "b": {"type": "quick", "needs": ["a"]}}) for _ in range(12)]
     with node_type("quick", lambda _: NodeResult({}, "Done.")):
+        runs = [start_graph(alice, {"a": {"type": "quick"}, "b": {"type": "quick", "needs": ["a"]}}) for _ in range(12)]
         race(*(lambda run=run: dispatch.dispatch(run.id) for run in runs))
         eventually(lambda: Run.objects.filter(status="succeeded").count() == len(runs))
     for run in runs:
@@ -228,9 +233,6 @@ def test_the_rest_of_an_engine_outlives_a_database_that_does_not_answer(
 
 
 def test_the_holder_names_host_and_process(engine: Callable[..., Engine]) -> None:
-    import os
-    import socket
-
     one, other = engine(started=False), engine(started=False)
     assert one.holder.startswith(f"{socket.gethostname()}:{os.getpid()}:")
     assert one.holder != other.holder != ME

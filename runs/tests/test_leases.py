@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from conftest import Person
@@ -88,7 +89,9 @@ def test_a_run_that_was_taken_over_ends_as_if_nothing_had_been(alice: Person, no
         noon.shift(PAST_THE_LEASE)
     undisturbed.refresh_from_db()
     assert run.output == undisturbed.output
-    assert sorted(n for n, p in phases(run) if p == "completed") == sorted(n for n, p in phases(undisturbed) if p == "completed")
+    assert sorted(n for n, p in phases(run) if p == "completed") == sorted(
+        n for n, p in phases(undisturbed) if p == "completed"
+    )
 
 
 def _taken_over(run: Run, clock: time_machine.Traveller, owner: Person) -> None:
@@ -164,9 +167,7 @@ def test_the_keeper_renews_what_is_its_own_and_still_runs(alice: Person, noon: t
     assert (now[theirs.id], now[ended.id]) == (ends[theirs.id], ends[ended.id])
 
 
-def test_the_lease_is_as_long_as_it_is_set(
-    alice: Person, noon: time_machine.Traveller, settings: LazySettings
-) -> None:
+def test_the_lease_is_as_long_as_it_is_set(alice: Person, noon: time_machine.Traveller, settings: LazySettings) -> None:
     settings.LEASE_SECONDS = 2
     run = start(alice)
     claim(run)
@@ -222,7 +223,9 @@ def test_the_sweeper_finds_queued_expired_and_dropped_runs_and_no_live_or_finish
     assert _names() == {(queued.id, None), (expired.id, None), (dropped.id, ME), (given_back.id, None)}
 
 
-def test_the_oldest_comes_first_in_one_query(alice: Person, django_assert_num_queries: Callable[..., CaptureQueriesContext]) -> None:
+def test_the_oldest_comes_first_in_one_query(
+    alice: Person, django_assert_num_queries: Callable[..., CaptureQueriesContext]
+) -> None:
     runs = [start(alice) for _ in range(3)]
     with django_assert_num_queries(1):
         assert [found.run_id for found in sweeper.ownerless(ME)] == [run.id for run in runs]
@@ -234,6 +237,18 @@ def test_many_runs_in_hand_do_not_hide_a_lost_one(alice: Person, monkeypatch: py
         claim(start(alice), OTHER)
     lost = start(alice)
     assert _names() == {(lost.id, None)}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL decides by the table's size")
+@pytest.mark.parametrize("ask", [lambda: list(sweeper.ownerless(ME)), lambda: progress.renew_leases(ME)])
+def test_finished_runs_cost_the_sweeper_and_the_keeper_nothing(db: None, ask: Callable[[], object]) -> None:
+    """Both ask often, and for ever: however many runs are finished, they look at the index of those that are not."""
+    with CaptureQueriesContext(connection) as queries:
+        ask()
+    [query] = [query["sql"] for query in queries if "runs_run" in query["sql"]]
+    with connection.cursor() as cursor:
+        steps = [row[-1] for row in cursor.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()]
+    assert "run_active" in steps[0], steps
 
 
 def _dead_process() -> int:

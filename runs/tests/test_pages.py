@@ -1,5 +1,6 @@
 """/dashboard/runs: list, start, watch, cancel, for whom and at what cost."""
 
+import re
 import uuid
 from typing import Any
 
@@ -164,17 +165,18 @@ def test_a_waiting_run_is_live_and_may_be_cancelled(alice: Any) -> None:
     run = start(alice)
     html = page_at(sign_in(alice), f"/dashboard/runs/{run.pk}")
     assert f'data-live="/api/v1/runs/{run.pk}/events/stream"' in html
+    assert "live.js" in html
     assert 'data-last="-1"' in html
     assert "Cancel the run" in html
     assert "0 of 8" in html
-    assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in html
+    assert re.search(r'<noscript>\s*<meta http-equiv="refresh" content="3">\s*</noscript>', html)
 
 
 def test_a_finished_run_shows_its_itinerary_and_is_not_live(alice: Any) -> None:
     run = finish(start(alice))
     html = page_at(sign_in(alice), f"/dashboard/runs/{run.pk}")
     trip = run.output["itinerary"]
-    assert "data-live" not in html
+    assert "live.js" not in html
     assert 'http-equiv="refresh"' not in html
     assert "8 of 8" in html
     assert "Cancel the run" not in html
@@ -304,6 +306,7 @@ def test_the_fragment_has_the_events_behind_the_last_one(alice: Any) -> None:
     assert [number for number in range(16) if f'id="event-{number}"' in fragment] == [13, 14, 15]
     assert 'data-last="15"' in fragment
     assert "data-final" in fragment
+    assert 'data-title="Succeeded: ' in fragment
 
 
 def test_the_fragment_has_the_regions_of_the_page_as_they_are(alice: Any) -> None:
@@ -311,15 +314,21 @@ def test_the_fragment_has_the_regions_of_the_page_as_they_are(alice: Any) -> Non
     run = start(alice)
     client = sign_in(alice)
     page, fragment = (client.get(f"/dashboard/runs/{run.pk}{path}").content.decode() for path in ("", "/live"))
-    for region in ("run-facts", "run-graph", "run-result", "run-output"):
+    for region in ("run-facts", "run-actions", "run-graph", "run-result", "run-output"):
         assert content(page, region) == content(fragment, region)
     assert "data-final" not in fragment
     assert "csrf" not in fragment
 
 
 def content(html: str, region: str) -> str:
-    begin = html.index(">", html.index(f'id="{region}"'))
-    return html[begin : html.index("</div>" if region == "run-output" else "</section>", begin)]
+    """What is between the region's tags, without the indentation of its page."""
+    tag, inside = re.findall(rf'<(\w+)[^>]*id="{region}"[^>]*>(.*)', html, re.DOTALL)[0]
+    depth = 0
+    for found in re.finditer(rf"<(/?){tag}\b", inside):
+        depth += -1 if found[1] else 1
+        if depth < 0:
+            return str(inside[: found.start()]).strip()
+    raise AssertionError(f"{region} is left open")
 
 
 def test_a_long_log_comes_in_pages(alice: Any) -> None:

@@ -1,6 +1,7 @@
 """The pure plan: examples, and random graphs walked against a model of four lines."""
 
 import graphlib
+from random import Random
 from typing import Any
 
 import jmespath.exceptions
@@ -43,7 +44,8 @@ def test_a_diamond(states: dict[str, NodeState], expected: Plan) -> None:
 
 def test_a_skip_is_handed_on_until_something_completed_is_needed_too() -> None:
     definition = {"nodes": {
-        "a": {"when": "inputs.wanted"}, "b": {"needs": ["a"]}, "c": {"needs": ["b"]}, "free": {}, "d": {"needs": ["c", "free"]},
+        "a": {"when": "inputs.wanted"}, "b": {"needs": ["a"]}, "c": {"needs": ["b"]}, "free": {},
+        "d": {"needs": ["c", "free"]},
     }}  # fmt: skip
     step = plan(definition, {"wanted": False}, {})
     assert list(step.skipped) == ["a", "b", "c"]
@@ -62,11 +64,12 @@ def test_a_graph_of_which_all_is_skipped_is_finished() -> None:
     ("expression", "ready"),
     [
         ("inputs.n > `2`", True), ("inputs.n > `5`", False), ("nodes.a.found", True), ("nodes.a.missing", False),
-        ("length(nodes.a.list) == `0`", True), ("nodes.a.list", False), ("nodes.b", False), ("nodes.skipped", False), ("`0`", True),
+        ("length(nodes.a.list) == `0`", True), ("nodes.a.list", False), ("nodes.b", False), ("nodes.skipped", False),
+        ("`0`", False), ("`1`", True),
     ],
 )  # fmt: skip
 def test_conditions_see_inputs_and_outputs(expression: str, ready: bool) -> None:
-    """The falsy values are JMESPath's own: null, false, and what is empty, but not 0."""
+    """Null, false, 0 and what is empty do not hold."""
     definition = {"nodes": {"a": {}, "skipped": {}, "x": {"needs": ["a"], "when": expression}}}
     states = {"a": NodeState("completed", 1, {"found": "yes", "list": []}), "skipped": SKIPPED}
     step = plan(definition, {"n": 3}, states)
@@ -96,22 +99,31 @@ def test_the_order_is_that_of_the_definition_among_equals() -> None:
 
 
 def test_only_completed_nodes_have_outputs() -> None:
-    states = {"a": NodeState("completed", 1, {"x": 1}), "b": SKIPPED, "c": NodeState("failed", 1, {"y": 2}), "d": NodeState("completed")}
+    states = {
+        "a": NodeState("completed", 1, {"x": 1}),
+        "b": SKIPPED,
+        "c": NodeState("failed", 1, {"y": 2}),
+        "d": NodeState("completed"),
+    }
     assert outputs(states) == {"a": {"x": 1}, "d": {}}
 
 
 # --- random graphs -------------------------------------------------------------------------------------------------
 
 
+CONDITIONS: list[dict[str, Any]] = [{}, {}, {"when": "`false`"}, {"when": "`true`"}]
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, Any]:
-    """Up to nine nodes named in any order; a node needs any of those before it, and may have a condition."""
-    names = draw(st.permutations([f"n{number}" for number in range(draw(st.integers(1, 9)))]))
-    nodes: dict[str, Any] = {}
-    for position, name in enumerate(names):
-        needs = draw(st.lists(st.sampled_from(names[:position]), unique=True, max_size=3)) if position else []
-        nodes[name] = {"needs": needs, **draw(st.sampled_from([{}, {}, {"when": "`false`"}, {"when": "`true`"}]))}
-    return {"nodes": {name: nodes[name] for name in draw(st.permutations(names))}}
+    """Up to nine nodes, named in any order; a node needs some of those before it, and may have a condition."""
+    drawn = draw(st.lists(st.tuples(st.integers(0, 255), st.sampled_from(CONDITIONS)), min_size=1, max_size=9))
+    nodes = [
+        (f"n{number}", {"needs": [f"n{need}" for need in range(number) if mask >> need & 1], **condition})
+        for number, (mask, condition) in enumerate(drawn)
+    ]
+    draw(st.randoms(use_true_random=False)).shuffle(nodes)
+    return {"nodes": dict(nodes)}
 
 
 def model(definition: dict[str, Any]) -> dict[str, str]:
@@ -131,8 +143,8 @@ def model(definition: dict[str, Any]) -> dict[str, str]:
     return ends
 
 
-@given(graphs(), st.data())
-def test_any_graph_walked_in_any_order_ends_as_the_model_says(definition: dict[str, Any], data: st.DataObject) -> None:
+@given(graphs(), st.integers(0, 2**32).map(Random))
+def test_any_graph_walked_in_any_order_ends_as_the_model_says(definition: dict[str, Any], chance: Random) -> None:
     """Several nodes may run at once and finish in any order."""
     states: dict[str, NodeState] = {}
     started: list[str] = []
@@ -142,14 +154,14 @@ def test_any_graph_walked_in_any_order_ends_as_the_model_says(definition: dict[s
         assert not {*step.ready, *step.skipped} & states.keys(), "nothing is told twice"
         assert not step.finished or not (step.ready or running)
         states |= dict.fromkeys(step.skipped, SKIPPED)
-        for name in data.draw(st.lists(st.sampled_from(step.ready), unique=True)) if step.ready else []:
+        for name in chance.sample(step.ready, chance.randint(0, len(step.ready))):
             needs = definition["nodes"][name]["needs"]
             assert all(states[need].status in ("completed", "skipped") for need in needs)
             states[name] = NodeState("running", 1)
             started.append(name)
             running.append(name)
         if running:
-            done = data.draw(st.sampled_from(running))
+            done = chance.choice(running)
             running.remove(done)
             states[done] = COMPLETED
         elif not plan(definition, {}, states).ready:
@@ -159,10 +171,10 @@ def test_any_graph_walked_in_any_order_ends_as_the_model_says(definition: dict[s
     assert sorted(started) == sorted(name for name, end in model(definition).items() if end == "completed")
 
 
-@given(graphs(), st.data())
-def test_behind_a_failed_node_nothing_starts(definition: dict[str, Any], data: st.DataObject) -> None:
-    broken = data.draw(st.sampled_from(sorted(definition["nodes"])))
-    states = {broken: NodeState(data.draw(st.sampled_from([NodeStatus.FAILED, NodeStatus.CANCELLED, NodeStatus.RUNNING])), 1)}
+@given(graphs(), st.integers(0, 2**32).map(Random))
+def test_behind_a_failed_node_nothing_starts(definition: dict[str, Any], chance: Random) -> None:
+    broken = chance.choice(sorted(definition["nodes"]))
+    states = {broken: NodeState(chance.choice([NodeStatus.FAILED, NodeStatus.CANCELLED, NodeStatus.RUNNING]), 1)}
     while ready := (step := plan(definition, {}, states)).ready:
         states |= {**dict.fromkeys(step.skipped, SKIPPED), ready[0]: COMPLETED}
     assert not plan(definition, {}, states).finished

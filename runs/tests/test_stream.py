@@ -1,6 +1,7 @@
 """A run as it happens, through the whole application: what a reader gets, and gets exactly once."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -114,7 +115,10 @@ async def test_a_stream_cut_at_any_event_and_joined_again_is_exact(
             ("", {"Last_Event_ID": str(last.id)} if last else {}),
             (f"?after={last.id}" if last else "?after=-1", {}),
             (f"?last_ts={last.data['timestamp']}" if last else "?last_ts=2000-01-01T00:00:00Z", {}),
-            ("?after=0" if last else "", {"Last_Event_ID": str(last.id)} if last else {}),  # the header is the newer one
+            (
+                "?after=0" if last else "",
+                {"Last_Event_ID": str(last.id)} if last else {},
+            ),  # the header is the newer one
         ]
         for query, headers in ways:
             rest = await (await client.open(path(run, query), alice.access_token, **headers)).frames()
@@ -124,7 +128,7 @@ async def test_a_stream_cut_at_any_event_and_joined_again_is_exact(
 async def test_a_stream_cut_while_the_run_goes_on_is_exact(
     client: Client, alice: Person, run: Run, in_thread: InThread
 ) -> None:
-    """A reader that takes one event and comes back, all along; events are written while it is away and while it reads."""
+    """A reader that takes one event and comes back, all along; events are written the while."""
     writing = asyncio.ensure_future(in_thread(carry, run))
     seen: list[Frame] = []
     while not seen or seen[-1].event != "done":
@@ -343,8 +347,6 @@ async def test_a_waiting_reader_holds_no_connection(
     client: Client, alice: Person, run: Run, in_thread: InThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads hold connections: however many readers there are, there is the web's and the hub's."""
-    import threading
-
     for _ in range(30):
         await (await client.open(path(run), alice.access_token)).text()
     names = sorted(thread.name for thread in threading.enumerate() if thread.name.startswith(("web-", "stream-")))

@@ -121,12 +121,16 @@ def test_what_is_no_json_is_malformed(alice: Person, raw: Any) -> None:
     assert (answer.status_code, answer.json()["type"]) == (400, "malformed_request")
 
 
-@pytest.mark.parametrize("raw", ['{"prompt": "a\\u0000b"}', '{"prompt": "\\ud800"}', '{"prompt": "a", "prompt": "b"}', '{"max_days": NaN}'])
+@pytest.mark.parametrize(
+    "raw", ['{"prompt": "a\\u0000b"}', '{"prompt": "\\ud800"}', '{"prompt": "a", "prompt": "b"}', '{"max_days": NaN}']
+)
 def test_what_no_honest_client_sends_is_refused(alice: Person, raw: str) -> None:
     assert post(alice.client, raw).status_code == 422
 
 
-def test_a_viewer_may_not_start_a_run_and_a_member_may(bob: Person, carol: Person, api_client: Callable[..., Client]) -> None:
+def test_a_viewer_may_not_start_a_run_and_a_member_may(
+    bob: Person, carol: Person, api_client: Callable[..., Client]
+) -> None:
     refused = post(carol.client, BODY)
     assert (refused.status_code, refused.json()["type"]) == (403, "permission_denied")
     assert post(api_client("read"), BODY).status_code == 403
@@ -159,7 +163,9 @@ def test_workers_hear_of_a_run_when_it_is_committed(alice: Person, dispatched: l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_run_that_is_rolled_back_nothing_is_left_and_nobody_hears(alice: Person, dispatched: list[uuid.UUID]) -> None:
+def test_of_a_run_that_is_rolled_back_nothing_is_left_and_nobody_hears(
+    alice: Person, dispatched: list[uuid.UUID]
+) -> None:
     told = Event.objects.count()
     with transaction.atomic():
         start(alice)
@@ -169,7 +175,9 @@ def test_of_a_run_that_is_rolled_back_nothing_is_left_and_nobody_hears(alice: Pe
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_without_its_event_is_not_made(alice: Person, dispatched: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_its_event_is_not_made(
+    alice: Person, dispatched: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("no room in the log")
 

@@ -1,5 +1,6 @@
 """A run from its claim to its end, and what the log says of it."""
 
+import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -9,14 +10,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Model
 
 from conftest import Person
 from orchestrator.events.models import Event
 from runs.engine import worker
 from runs.models import Run, RunEvent, RunNode
 from runs.nodes.base import NodeContext, NodeFailure, NodeResult
-from runs.services import progress
+from runs.services import progress, statements
 from runs.services.progress import Outcome
 from runs.tests.steps import ME, carry, claim, everything, finish, node_type, phases, start, start_graph, step
 
@@ -26,7 +27,7 @@ def _in_order(run: Run) -> None:
     events = list(RunEvent.objects.filter(run=run).order_by("sequence"))
     assert [event.sequence for event in events] == list(range(len(events)))
     times = [event.timestamp for event in events]
-    assert all(earlier < later for earlier, later in zip(times, times[1:], strict=False))
+    assert all(earlier < later for earlier, later in itertools.pairwise(times))
     run.refresh_from_db()
     assert (run.next_sequence, run.last_event_at) == (len(events), times[-1])
 
@@ -73,10 +74,13 @@ def test_a_run_says_when_it_started_and_ended(alice: Person) -> None:
 
 def test_the_orgs_log_tells_of_start_and_end(alice: Person) -> None:
     run = carry(start(alice))
-    told = Event.objects.for_org(alice.org.id).filter(kind="runs").order_by("seq").values_list("event", "target", "actor")
+    told = (
+        Event.objects.for_org(alice.org.id).filter(kind="runs").order_by("seq").values_list("event", "target", "actor")
+    )
     target = f"run:{run.id}"
     assert list(told) == [
-        ("run_created", target, str(alice.actor)), ("run_started", target, "system"), ("run_succeeded", target, "system"),
+        ("run_created", target, str(alice.actor)), ("run_started", target, "system"),
+        ("run_succeeded", target, "system"),
     ]  # fmt: skip
 
 
@@ -127,7 +131,9 @@ def test_a_nodes_own_failure_keeps_its_code_and_details(alice: Person) -> None:
 
 
 def _echo(context: NodeContext) -> NodeResult:
-    return NodeResult({"attempt": context.attempt, "saw": sorted(context.outputs), "config": dict(context.config)}, "Said.")
+    return NodeResult(
+        {"attempt": context.attempt, "saw": sorted(context.outputs), "config": dict(context.config)}, "Said."
+    )
 
 
 def test_a_node_sees_the_outputs_of_the_finished_ones_and_its_own_settings(alice: Person) -> None:
@@ -247,3 +253,12 @@ def test_a_very_long_summary_is_cut_and_not_refused(alice: Person) -> None:
     run = start_graph(alice, {"only": {"type": "intent"}})
     progress.finish_node(claim(run), Outcome("x" * 5000, output={}))
     assert len(RunEvent.objects.get(run=run, phase="completed").summary) == 500
+
+
+@pytest.mark.parametrize(
+    ("model", "statement"), [(RunNode, statements._UPSERT_NODES), (RunEvent, statements._INSERT_EVENTS)]
+)
+def test_the_statements_name_every_column_of_their_table(model: type[Model], statement: str) -> None:
+    """They are written out; a new column must not be forgotten in them."""
+    named = statement.partition("(")[2].partition(")")[0]
+    assert {name.strip() for name in named.split(",")} == {field.column for field in model._meta.fields}

@@ -9,7 +9,8 @@
 //
 //   [data-live]      the stream's URL; also data-fragment (URL of the fragment), data-event (what to listen for),
 //                    data-last (id of the last event on the page), data-silence (seconds between heartbeats), data-more
-//   [data-fragment]  the root of an answer; also data-last, data-more (ask again at once), data-final (nothing will follow)
+//   [data-fragment]  the root of an answer; also data-last, data-more (ask again at once), data-final (nothing will follow),
+//                    data-title (the page's title now)
 //   [data-region]    replaced, by id, when its content is another one
 //   [data-append]    a list, by id, whose new items (by their ids) are added
 //   [data-badge]     says what the connection is: live, reconnecting or ended
@@ -125,12 +126,13 @@
             for (const item of [...list.children]) append(document.getElementById(list.id), item);
         }
         last = Math.max(last, Number(fragment.dataset.last));
+        document.title = fragment.dataset.title || document.title;
         if ("more" in fragment.dataset) wanted = true;
         if ("final" in fragment.dataset) end();
     }
 
     function replace(fresh) {
-        const html = fresh.innerHTML;
+        const html = fresh.innerHTML.trim();
         if (shown.get(fresh.id) === html) return;
         shown.set(fresh.id, html);
         document.getElementById(fresh.id).replaceChildren(...fresh.childNodes);
@@ -148,7 +150,7 @@
         say("ended");
     }
 
-    for (const region of root.querySelectorAll("[data-region]")) shown.set(region.id, region.innerHTML);
+    for (const region of root.querySelectorAll("[data-region]")) shown.set(region.id, region.innerHTML.trim());
     for (const link of root.querySelectorAll("[data-without-script]")) link.remove();
 
     // A browser opens six connections to a host, and a stream is one of them: a page that nobody sees must not hold any.

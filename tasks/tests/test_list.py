@@ -89,7 +89,7 @@ def test_every_status_is_a_filter(board: Person) -> None:
         ("limit=1001", "limit"),
         ("limit=ten", "limit"),
         ("cursor=nonsense", "cursor"),
-        ("q=%00", "query"),
+        ("q=%00", "q"),
     ],
 )
 def test_unknown_filters_and_bad_values_are_422(alice: Person, query: str, field: str) -> None:

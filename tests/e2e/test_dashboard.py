@@ -125,10 +125,13 @@ def test_a_run_fills_its_page_until_it_is_done(serve: Start, enter: Callable[...
     start_run(page, "Four days in Lisbon in May for food")
     expect(badge(page)).to_have_text("Live")
     page.get_by_text("Inputs", exact=True).click()
+    page.get_by_role("button", name="Cancel the run").focus()
     expect(page.locator(".node[data-state=running]")).to_have_count(1)
     expect(page.locator("#event-3")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel the run")).to_be_focused()  # not taken away by what is new
     expect(badge(page)).to_have_text("Ended", timeout=RUN_ENDS)
     expect(state(page)).to_have_text("succeeded")
+    expect(page).to_have_title("Succeeded: Four days in Lisbon in May for food · Orchestrator")
     expect(page.get_by_role("heading", name="days in Lisbon, Portugal")).to_be_visible()
     expect(page.locator("details[open] summary")).to_have_text("Inputs")  # what a reader opened stays open
     live = sequences(page)

@@ -38,7 +38,8 @@ def environment(database_url: str, **more: Any) -> dict[str, str]:
     """That of a server which nothing else on this machine has a say in."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "REDIS_URL") if name in os.environ}
     own = {
-        "DJANGO_SETTINGS_MODULE": "orchestrator.settings", "SECRET_KEY": "a-key-for-tests-that-is-long-enough-to-sign-tokens",
+        "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
+        "SECRET_KEY": "a-key-for-tests-that-is-long-enough-to-sign-tokens",
         "DATABASE_URL": database_url, "PUBLIC_ORG": "default", "API_KEYS": API_KEY, "RATE_LIMIT": "1000000/m",
         "LOG_LEVEL": "WARNING", "SWEEP_SECONDS": "0.1", "PYTHONUNBUFFERED": "1", "SECURE_COOKIES": "true",
     }  # fmt: skip
@@ -46,7 +47,7 @@ def environment(database_url: str, **more: Any) -> dict[str, str]:
 
 
 class Databases:
-    """Makes fresh migrated databases from a template: a SQLite file each, or a PostgreSQL database each when DATABASE_URL is set."""
+    """Makes migrated databases from a template: SQLite files, or PostgreSQL databases when DATABASE_URL is set."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -143,7 +144,7 @@ def eventually(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 
 
 class Reader:
-    """Follows a run's stream as a browser does: whenever it breaks, it joins again behind the last event that it has seen."""
+    """Follows a run's stream as a browser does: it joins again behind the last event that it has seen."""
 
     def __init__(self, run_id: str) -> None:
         self.path = f"/runs/{run_id}/events/stream"
@@ -186,7 +187,7 @@ def frames(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: Any) -> Iterator[Callable[..., Server]]:
-    """Starts servers over one database, and kills those that are left. Output goes to files: a full pipe would stop them."""
+    """Starts servers over one database, and kills those that are left. They write to files: a pipe may fill."""
     servers: list[Server] = []
 
     def start(*, ready: bool = True, port: int = 0, **more: Any) -> Server:
@@ -195,7 +196,8 @@ def serving(database_url: str, folder: Path, **settings: Any) -> Iterator[Callab
         with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, "-W", "default", "manage.py", "serve", "--host", "127.0.0.1", "--port", str(port)],
-                env=environment(database_url, **{**settings, **more}), cwd=ROOT, stdout=output, stderr=output, text=True,
+                env=environment(database_url, **{**settings, **more}), cwd=ROOT, stdout=output, stderr=output,
+                text=True,
             )  # fmt: skip
         servers.append(Server(process, port, log))
         if ready:

@@ -11,7 +11,6 @@ from tests.process.server import Databases, Reader, Server, serving
 pytestmark = pytest.mark.process
 
 
-
 @pytest.fixture(scope="module")
 def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     with serving(databases.make(), tmp_path_factory.mktemp("pair"), RUN_PACE_SECONDS=0.3) as start:

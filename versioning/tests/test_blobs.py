@@ -1,7 +1,10 @@
 """Documents by their content, once an org."""
 
+import json
+
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from conftest import Person
 from orchestrator.core.canonical import canonical_json, digest
@@ -13,8 +16,6 @@ def test_a_blob_is_the_canonical_form_under_its_own_digest(alice: Person) -> Non
     run = start(alice)
     content = run.definition.content.encode()
     assert run.definition.digest == digest(content)
-    import json
-
     assert canonical_json(json.loads(content)) == content
 
 
@@ -34,8 +35,6 @@ def test_orgs_do_not_share_a_blob(alice: Person, mallory: Person) -> None:
 
 
 def test_a_blob_outlives_an_attempt_to_delete_it_under_a_run(alice: Person) -> None:
-    from django.db.models import ProtectedError
-
     run = carry(start(alice))
     with pytest.raises(ProtectedError):
         run.definition.delete()

@@ -1,7 +1,7 @@
 """DatabaseWrapper that takes its turn before BEGIN IMMEDIATE.
 
-SQLite lets one transaction write at a time; the others poll with growing sleeps (its busy handler), so that under load a
-writer may starve and the tail grows to a second. Threads of one process wait here in the order in which they came;
+SQLite lets one transaction write at a time; the others poll with growing sleeps (its busy handler), so that under load
+a writer may starve and the tail grows to a second. Threads of one process wait here in the order in which they came;
 only other processes still meet the busy timeout.
 """
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.test import Client as Browser
 
 from conftest import Person
 from orchestrator.core import clock
@@ -95,7 +97,9 @@ async def test_a_cursor_beyond_the_head_loses_nothing_that_follows(
     assert frame.id == (log[-1].id or 0) + 1
 
 
-@pytest.mark.parametrize("filters", [{"event": "other"}, {"target": "y"}, {"event": "demo", "target": "x"}, {"event": "none"}])
+@pytest.mark.parametrize(
+    "filters", [{"event": "other"}, {"target": "y"}, {"event": "demo", "target": "x"}, {"event": "none"}]
+)
 async def test_filters_narrow_the_tail(
     client: Client, alice: Person, log: list[Frame], in_thread: InThread, filters: dict[str, str]
 ) -> None:
@@ -177,8 +181,6 @@ async def test_a_key_needs_the_scope_read_and_loses_the_stream_with_it(
 
 
 def _sign_in(person: Person) -> str:
-    from django.test import Client as Browser
-
     browser = Browser()
     browser.force_login(person.user)
     return browser.cookies["sessionid"].value
@@ -188,8 +190,6 @@ def _sign_in(person: Person) -> str:
 async def test_a_session_that_ends_ends_its_streams(
     client: Client, alice: Person, in_thread: InThread, settings: LazySettings, how: str
 ) -> None:
-    from django.contrib.sessions.models import Session
-
     def end() -> None:
         if how == "signed out":
             Session.objects.all().delete()

@@ -157,16 +157,13 @@ class MemberViewSet(BaseViewSet):
     def retrieve(self, request: Request, member_id: str) -> Response:
         """One member."""
         self.no_parameters()
-        member = self.list_rows(self.actor.org_id).filter(pk=self.path_id(member_id)).first()
-        if member is None:
-            raise NotFound
-        return self.resource(bodies.member_json(member))
+        return self.resource(bodies.member_json(self.member(member_id)))
 
     @extend_schema(request=bodies.ChangeRole, responses=bodies.MemberBody)
     def partial_update(self, request: Request, member_id: str) -> Response:
         """Give another role. 409 when the org would be left without an owner."""
-        role = self.body(bodies.ChangeRole)["role"]
-        member = services.change_role(actor=self.actor, member_id=self.path_id(member_id), role=role)
+        member = self.member(member_id)  # who is not there is a 404, whatever the body says
+        member = services.change_role(actor=self.actor, member_id=member.id, role=self.body(bodies.ChangeRole)["role"])
         return self.resource(bodies.member_json(member))
 
     @extend_schema(responses={204: None})
@@ -174,6 +171,13 @@ class MemberViewSet(BaseViewSet):
         """Remove a person; their sign-ins in this org end at once."""
         services.remove_member(actor=self.actor, member_id=self.path_id(member_id))
         return Response(status=204)
+
+    def member(self, member_id: str) -> Membership:
+        """The org's member. Raises NotFound."""
+        member: Membership | None = self.list_rows(self.actor.org_id).filter(pk=self.path_id(member_id)).first()
+        if member is None:
+            raise NotFound
+        return member
 
 
 class OrganizationViewSet(BaseViewSet):

@@ -1,4 +1,4 @@
-"""A small ASGI client that reads a stream piece by piece (httpx would wait for its end), for requests without a server."""
+"""A small ASGI client that reads a stream piece by piece; httpx would wait for its end."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ class Frame:
 
 
 class Stream:
-    """One open response. The socket's buffer holds ``buffer`` pieces that nobody has read yet; then the server must wait."""
+    """One open response. The socket holds ``buffer`` pieces that nobody has read; then the server must wait."""
 
     def __init__(self, application: Any, path: str, headers: dict[str, str], method: str, buffer: int) -> None:
         self.status = 0
@@ -108,7 +108,8 @@ def _scope(path: str, headers: dict[str, str], method: str) -> Scope:
     names = {"host": "localhost", **{name.lower(): value for name, value in headers.items()}}
     return {  # type: ignore[return-value]
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": parts.path, "raw_path": quote(parts.path).encode(), "query_string": parts.query.encode(),
+        "scheme": "http", "path": parts.path, "raw_path": quote(parts.path).encode(),
+        "query_string": parts.query.encode(),
         "root_path": "", "headers": [(name.encode(), value.encode()) for name, value in names.items()],
         "client": ("127.0.0.1", 1), "server": ("localhost", 80),
     }  # fmt: skip
@@ -143,8 +144,6 @@ class Client:
     async def close(self) -> None:
         for stream in self._open:
             await stream.leave()
-
-
 
 
 async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:

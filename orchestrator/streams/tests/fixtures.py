@@ -1,4 +1,4 @@
-"""Fixtures for tests of streams, wherever the stream is: a client of the whole application, and a thread for the database."""
+"""Fixtures for tests of streams, wherever they are: a client of the whole application, a thread for the database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

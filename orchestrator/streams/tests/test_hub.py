@@ -316,9 +316,7 @@ async def test_access_is_asked_for_again_and_only_the_one_without_is_closed(hub:
     assert (goes.words, stays.task.done()) == ([], False)
 
 
-async def test_a_question_that_cannot_be_answered_closes_nobody(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_question_that_cannot_be_answered_closes_nobody(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is away: that says nothing of access, and the next reader is asked for all the same."""
 
     def away() -> bool:

@@ -9,6 +9,7 @@ from django.conf import LazySettings, settings as configured
 from django.db import transaction
 
 from orchestrator.core import nudges as core_nudges
+from orchestrator.events.services import record
 from orchestrator.streams import nudges
 from orchestrator.streams.nudges import Bridge, Publisher
 from orchestrator.streams.tests.asgi import until
@@ -62,7 +63,9 @@ async def bridge(layer: Layer, woken: list[str]) -> AsyncIterator[Bridge]:
     await found.close()
 
 
-async def test_the_bridge_hears_what_is_read_here_and_nothing_else(layer: Layer, bridge: Bridge, woken: list[str]) -> None:
+async def test_the_bridge_hears_what_is_read_here_and_nothing_else(
+    layer: Layer, bridge: Bridge, woken: list[str]
+) -> None:
     bridge.subscribe("one")
     bridge.subscribe("two")
     bridge.unsubscribe("one")
@@ -131,8 +134,6 @@ async def test_doubled_wake_ups_are_sent_once(layer: Layer) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_nudge_goes_out_after_the_commit_and_not_without_it(monkeypatch: pytest.MonkeyPatch, alice: Any) -> None:
-    from orchestrator.events.services import record
-
     sent: list[str] = []
     monkeypatch.setattr(core_nudges, "_listeners", [sent.append])
     with transaction.atomic():

@@ -43,7 +43,8 @@ class Command(BaseCommand):
         listener = bind(options["host"], options["port"])
         if options["prepare"]:
             self.prepare()
-        self.stdout.write(f"Orchestrator is at http://{options['host']}:{options['port']} ({settings.SERVER}). Ctrl-C ends it.")
+        address = f"http://{options['host']}:{options['port']}"
+        self.stdout.write(f"Orchestrator is at {address} ({settings.SERVER}). Ctrl-C ends it.")
         {"uvicorn": uvicorn_server, "granian": granian_server, "daphne": daphne_server}[settings.SERVER](listener)
 
     def prepare(self) -> None:
@@ -87,8 +88,8 @@ def granian_server(listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     listener.close()
     Granian(
-        APPLICATION, address=host, port=port, interface=Interfaces.ASGI, workers=1, backpressure=65536, log_enabled=False,
-        workers_kill_timeout=settings.SHUTDOWN_SECONDS,
+        APPLICATION, address=host, port=port, interface=Interfaces.ASGI, workers=1, backpressure=65536,
+        log_enabled=False, workers_kill_timeout=settings.SHUTDOWN_SECONDS,
     ).serve()  # fmt: skip
 
 
