@@ -22,7 +22,8 @@ def bench_idle(server: Server) -> None:
     cpu, began = server.cpu_seconds(), time.monotonic()
     time.sleep(5)
     used = (server.cpu_seconds() - cpu) / (time.monotonic() - began)
-    line("start to healthy; idle", f"{server.start_seconds:.1f} s", f"{server.memory_mib():.0f} MiB   {used:.1%} of a core")
+    note = f"{server.memory_mib():.0f} MiB   {used:.1%} of a core"
+    line("start to healthy; idle", f"{server.start_seconds:.1f} s", note)
 
 
 def bench_http(server: Server) -> None:
@@ -33,8 +34,8 @@ def bench_http(server: Server) -> None:
     show("list of 100, unchanged", unchanged)
     spared = http.not_modified(server)
     show("304, unchanged", spared)
-    ratio = spared.per_second / built.per_second
-    line("304 : list that it replaces", f"{ratio:.1f}x", f"and {spared.per_second / unchanged.per_second:.1f}x its kept bytes")
+    of_built, of_kept = spared.per_second / built.per_second, spared.per_second / unchanged.per_second
+    line("304 : list that it replaces", f"{of_built:.1f}x", f"and {of_kept:.1f}x its kept bytes")
 
 
 def bench_runs(server: Server) -> None:

@@ -5,13 +5,12 @@ from typing import Any, Final, Self
 
 from django import forms
 
-from orchestrator.web.forms import PageForm
 from runs.models import Run
 
 _FIELD_OF_INPUT: Final = {"budget_usd_cents": "budget", "max_days": "max_days"}
 
 
-class StartRunForm(PageForm):
+class StartRunForm(forms.Form):
     """The built-in graph's inputs as people write them: the budget in dollars. The limits are the graph's."""
 
     prompt = forms.CharField(

@@ -1,15 +1,9 @@
-"""Forms of the shell, and the base of all forms on pages."""
+"""The forms of the shell."""
 
 from django import forms
-from django.forms.renderers import DjangoTemplates
 
 
-class PageForm(forms.Form):
-    # The widgets' templates are Django's own; this renderer finds them without an entry in INSTALLED_APPS.
-    default_renderer = DjangoTemplates()
-
-
-class SignInForm(PageForm):
+class SignInForm(forms.Form):
     email = forms.EmailField(
         label="E-mail address",
         max_length=254,
