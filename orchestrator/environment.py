@@ -184,7 +184,7 @@ def redis_url(env: Environment) -> str:
         return ""
     name = "REDIS_URL" if env.has("REDIS_URL") else "REDIS_ADDR"
     try:
-        redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+        redis.connection.parse_url(url)
     except ValueError:
         env.refuse(name, "must look like redis://host:6379/0, rediss://… or unix://…; REDIS_ADDR like host:6379.")
     return url

@@ -97,9 +97,8 @@ class PooledHandler(ASGIHandler):
     def _respond(self, scope: Any, body: io.BytesIO) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
-        request, response = self.create_request(scope, body)
-        if request is not None:
-            response = self.get_response(request)
+        request, refusal = self.create_request(scope, body)
+        response: Any = refusal if request is None else self.get_response(request)
         if response.streaming and not response.is_async:
             response = _collected(response)
         # Nothing that follows needs the database: the connection is given back to this thread, not pinned by a stream.

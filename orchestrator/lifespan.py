@@ -32,7 +32,7 @@ def shutdown() -> None:
             stop()
 
 
-async def application(scope: object, receive: Callable, send: Callable) -> None:  # type: ignore[type-arg]
+async def application(scope: object, receive: Callable, send: Callable) -> None:
     """The ASGI lifespan protocol."""
     while True:
         message = await receive()

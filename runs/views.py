@@ -21,11 +21,13 @@ def event_stream(request: HttpRequest, run_id: str) -> HttpResponseBase:
     """
     actor = sse.reader(request)
     wanted = parse_uuid(run_id)
+    if wanted is None:
+        raise NotFound
 
     def visible(current: Actor) -> bool:
         return Run.objects.for_org(current.org_id).filter(pk=wanted).exists()
 
-    if wanted is None or not visible(actor):
+    if not visible(actor):
         raise NotFound
     if unknown := [name for name in request.GET if name not in ("after", "last_ts")]:
         raise ValidationFailed(details={name: ["There is no such parameter."] for name in unknown})

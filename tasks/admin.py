@@ -11,12 +11,12 @@ from tasks.querysets import TaskQuerySet
 from tasks.states import Status
 
 
-class LabelInline(admin.TabularInline):  # type: ignore[type-arg]
+class LabelInline(admin.TabularInline):
     model = TaskLabel
     fields = ("name",)
 
 
-class DependencyInline(admin.TabularInline):  # type: ignore[type-arg]
+class DependencyInline(admin.TabularInline):
     model = TaskDependency
     fk_name = "task"
     fields = ("depends_on",)

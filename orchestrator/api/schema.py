@@ -101,7 +101,7 @@ class AutoSchema(SpectacularSchema):
     def _get_response_for_code(
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Any = "response"
     ) -> SchemaDict:
-        made = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
+        made = super()._get_response_for_code(serializer, status_code, media_types, direction)
         answer = cast(SchemaDict, made)
         for content in answer.get("content", {}).values():
             if self.method == "GET" and content.get("schema", {}).get("type") == "array":
@@ -109,13 +109,13 @@ class AutoSchema(SpectacularSchema):
         return answer
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> SchemaDict:
-        schema = cast(SchemaDict, super()._map_basic_serializer(serializer, direction))  # type: ignore[no-untyped-call]
+        schema = cast(SchemaDict, super()._map_basic_serializer(serializer, direction))
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
 
-class ActorScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ActorScheme(OpenApiAuthenticationExtension):
     """Any one of the three; drf-spectacular finds this class by its target."""
 
     target_class = "orchestrator.api.authentication.ActorAuthentication"
@@ -164,7 +164,7 @@ _document_lock = threading.Lock()
 
 @functools.cache
 def _document() -> tuple[bytes, str]:
-    made = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    made = SchemaGenerator().get_schema(request=None, public=True)
     body = to_json(_plain(made))
     return body, etag_of(body)
 

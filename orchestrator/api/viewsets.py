@@ -36,7 +36,7 @@ class BaseViewSet(ViewSet):
             raise ValidationFailed(details={"body": ["Send a JSON object."]})
         checked = serializer(data=self.request.data, partial=partial)
         checked.is_valid(raise_exception=True)
-        return checked.validated_data  # type: ignore[no-any-return]
+        return checked.validated_data
 
     def no_parameters(self) -> None:
         """Raises ValidationFailed for any query parameter, on endpoints that take none."""

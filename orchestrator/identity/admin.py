@@ -25,7 +25,7 @@ def operator(request: HttpRequest, org_id: uuid.UUID) -> Actor:
     return Actor("user", request.user.pk, org_id, frozenset(SCOPES), Role.OWNER)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Shows rows and changes none."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -38,7 +38,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ServiceAdmin(admin.ModelAdmin):
     """Shows what a service refuses as a message. The admin's own transaction has rolled back by then."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -52,7 +52,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, request: HttpRequest, view: Callable[[], Any]) -> HttpResponse:
         try:
-            return view()  # type: ignore[no-any-return]
+            return view()
         except OrchestratorError as error:
             sentences = error.details or {"": [error.message]}
             self.message_user(request, " ".join(line for lines in sentences.values() for line in lines), messages.ERROR)
@@ -60,7 +60,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin):
     add_form = AdminUserCreationForm
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "last_login")

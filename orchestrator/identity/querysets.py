@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from orchestrator.identity.models import Membership, User
 
 
-class OrgQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OrgQuerySet(models.QuerySet):
     """Base queryset of all rows that belong to an org."""
 
     def for_org(self, org_id: uuid.UUID) -> Self:
         return self.filter(org_id=org_id)
 
 
-class OrganizationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OrganizationQuerySet(models.QuerySet):
     def seen_by_user(self, user_id: uuid.UUID) -> Self:
         """The person's orgs, each with their ``role`` in it."""
         return self.filter(memberships__user_id=user_id).annotate(role=F("memberships__role"))

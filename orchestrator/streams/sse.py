@@ -3,11 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from orchestrator.core.errors import MethodNotAllowed, NotAuthenticated, OrchestratorError, ValidationFailed
 from orchestrator.identity.actors import Actor
@@ -16,6 +17,7 @@ from orchestrator.streams.hub import Source, hub
 
 # A comment first: the headers and this byte leave at once, also when there is nothing to tell yet.
 _OPENING: Final = b": stream\n\n"
+_Answer = TypeVar("_Answer", bound=HttpResponseBase)
 _CURSOR: Final = re.compile(r"-1|[0-9]{1,18}")
 
 
@@ -96,7 +98,7 @@ def once(body: bytes) -> HttpResponse:
     return _headed(HttpResponse(_OPENING + body, content_type="text/event-stream"))
 
 
-def _headed(answer: Any) -> Any:
+def _headed(answer: _Answer) -> _Answer:
     answer["Cache-Control"] = "no-cache"
     answer["X-Accel-Buffering"] = "no"
     return answer

@@ -37,12 +37,12 @@ class StartRun(StrictSerializer):
         return {"inputs": short}
 
 
-class RunAccepted(serializers.Serializer):  # type: ignore[type-arg]
+class RunAccepted(serializers.Serializer):
     run_id = serializers.UUIDField()
     status = serializers.CharField()
 
 
-class RunBody(serializers.Serializer):  # type: ignore[type-arg]
+class RunBody(serializers.Serializer):
     """A run as it is answered; documents ``run_json``."""
 
     id = serializers.UUIDField()
@@ -60,7 +60,7 @@ class RunBody(serializers.Serializer):  # type: ignore[type-arg]
     version = serializers.IntegerField()
 
 
-class NodeBody(serializers.Serializer):  # type: ignore[type-arg]
+class NodeBody(serializers.Serializer):
     """A node as it is answered; documents ``nodes_json``."""
 
     node = serializers.CharField()
@@ -74,7 +74,7 @@ class NodeBody(serializers.Serializer):  # type: ignore[type-arg]
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-class RunEventBody(serializers.Serializer):  # type: ignore[type-arg]
+class RunEventBody(serializers.Serializer):
     """A run event as it is answered; documents ``run_event_json``."""
 
     id = serializers.UUIDField()

@@ -52,7 +52,7 @@ class Transition(StrictSerializer):
     )
 
 
-class TaskBody(serializers.Serializer):  # type: ignore[type-arg]
+class TaskBody(serializers.Serializer):
     """A task as it is answered; documents ``task_json``."""
 
     id = serializers.UUIDField()

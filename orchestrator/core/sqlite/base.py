@@ -68,7 +68,7 @@ class DatabaseWrapper(SQLiteWrapper):
                 raise OperationalError("database is locked: no turn to write came in time")
             self._turn = lock
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # not in the stubs
         except BaseException:
             self._end_turn()
             raise
@@ -79,17 +79,17 @@ class DatabaseWrapper(SQLiteWrapper):
             turn.release()
 
     def _commit(self) -> Any:
-        super()._commit()
+        super()._commit()  # type: ignore[misc]  # not in the stubs
         self._end_turn()  # a COMMIT that failed keeps its turn until the ROLLBACK that follows
 
     def _rollback(self) -> Any:
         try:
-            return super()._rollback()
+            return super()._rollback()  # type: ignore[misc]  # not in the stubs
         finally:
             self._end_turn()
 
     def _close(self) -> Any:
         try:
-            return super()._close()
+            return super()._close()  # type: ignore[misc]  # not in the stubs
         finally:
             self._end_turn()

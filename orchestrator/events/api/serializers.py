@@ -13,7 +13,7 @@ class AppendEvent(StrictSerializer):
     details = serializers.DictField(default=dict)
 
 
-class EventBody(serializers.Serializer):  # type: ignore[type-arg]
+class EventBody(serializers.Serializer):
     """An event as it is answered; documents ``event_json``."""
 
     seq = serializers.IntegerField()

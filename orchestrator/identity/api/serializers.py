@@ -68,14 +68,14 @@ class FoundOrganization(StrictSerializer):
         return attrs
 
 
-class TokenPairBody(serializers.Serializer):  # type: ignore[type-arg]
+class TokenPairBody(serializers.Serializer):
     access_token = serializers.CharField()
     token_type = serializers.ChoiceField(["bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds that the access token lives.")
     refresh_token = serializers.CharField(help_text="Good for one use; the answer to it carries the next.")
 
 
-class ApiKeyBody(serializers.Serializer):  # type: ignore[type-arg]
+class ApiKeyBody(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()
     prefix = serializers.CharField(help_text="The beginning of the secret, to tell keys apart.")
@@ -91,7 +91,7 @@ class NewApiKeyBody(ApiKeyBody):
     secret = serializers.CharField(help_text="Shown here and never again. Send it as X-API-Key.")
 
 
-class MemberBody(serializers.Serializer):  # type: ignore[type-arg]
+class MemberBody(serializers.Serializer):
     id = serializers.UUIDField()
     user_id = serializers.UUIDField()
     email = serializers.EmailField()
@@ -101,7 +101,7 @@ class MemberBody(serializers.Serializer):  # type: ignore[type-arg]
     created_at = serializers.DateTimeField()
 
 
-class OrganizationBody(serializers.Serializer):  # type: ignore[type-arg]
+class OrganizationBody(serializers.Serializer):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -109,13 +109,13 @@ class OrganizationBody(serializers.Serializer):  # type: ignore[type-arg]
     created_at = serializers.DateTimeField()
 
 
-class PersonBody(serializers.Serializer):  # type: ignore[type-arg]
+class PersonBody(serializers.Serializer):
     id = serializers.UUIDField()
     email = serializers.EmailField()
     name = serializers.CharField()
 
 
-class MeBody(serializers.Serializer):  # type: ignore[type-arg]
+class MeBody(serializers.Serializer):
     actor = serializers.CharField(help_text="How events and records name you: user:<id>, api_key:<id> or agent:<id>.")
     user = PersonBody(allow_null=True)
     api_key = ApiKeyBody(allow_null=True)
