@@ -14,9 +14,9 @@ api_v1 = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include(api_v1)),  # first: most requests end here
     path("", include("orchestrator.api.urls")),
     path("auth/", include(auth_urlpatterns)),  # seeds 000 and 001
-    path("api/v1/", include(api_v1)),
     path("", include("runs.api.urls")),  # seed 003 writes /runs
     path("admin/", admin.site.urls),
     path("", include("runs.pages.urls")),

@@ -10,7 +10,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils.crypto import constant_time_compare
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -47,8 +47,8 @@ def rotate(refresh_token: str) -> TokenPair:
     family_id, jti = _uuid_claim(claims, "family"), _uuid_claim(claims, "jti")
     with transaction.atomic():
         family = TokenFamily.objects.select_for_update().filter(pk=family_id).first()
-        user = _member(family.user_id, family.org_id, family.id) if family else None
-        if family is None or user is None or not _password_unchanged(claims, user):
+        member = _member(family.user_id, family.org_id, family.id) if family else None
+        if family is None or member is None or not _password_unchanged(claims, member[0]):
             raise NotAuthenticated
         if reused := family.current_jti != jti:
             _revoke(family.id)
@@ -58,7 +58,7 @@ def rotate(refresh_token: str) -> TokenPair:
     if reused:  # outside the transaction, which must keep the revocation
         log.warning("A spent refresh token came back: sign-in %s of user %s is revoked.", family.id, family.user_id)
         raise NotAuthenticated
-    return _pair(family, user)
+    return _pair(family, member[0])
 
 
 def end_family(either_token: str) -> bool:
@@ -75,10 +75,11 @@ def member_of(access_token: str) -> tuple[User, uuid.UUID, str]:
     """Whom an access token speaks for, in which org, and their role there. One query. Raises NotAuthenticated."""
     claims = _verified(access_token)
     org_id = _uuid_claim(claims, "org")
-    user = _member(_uuid_claim(claims, "user_id"), org_id, _uuid_claim(claims, "family"))
-    if user is None or not _password_unchanged(claims, user):
+    member = _member(_uuid_claim(claims, "user_id"), org_id, _uuid_claim(claims, "family"))
+    if member is None or not _password_unchanged(claims, member[0]):
         raise NotAuthenticated
-    return user, org_id, user.role  # type: ignore[attr-defined]  # the query's own column
+    user, role = member
+    return user, org_id, role
 
 
 def _pair(family: TokenFamily, user: User) -> TokenPair:
@@ -136,17 +137,23 @@ def _uuid_claim(claims: Token, name: str) -> uuid.UUID:
 
 # Written out because every request with a token executes it: see orchestrator/core/sql.py.
 _MEMBER = """
-    SELECT u.*, m.role AS role FROM identity_tokenfamily f
+    SELECT m.role, u.password, u.is_superuser, u.email, u.name, u.is_active, u.is_staff FROM identity_tokenfamily f
     JOIN identity_user u ON u.id = f.user_id
     JOIN identity_membership m ON m.user_id = f.user_id AND m.org_id = f.org_id
     WHERE f.id = %s AND f.user_id = %s AND f.org_id = %s AND f.revoked_at IS NULL AND f.expires_at > %s AND u.is_active
 """
 
 
-def _member(user_id: uuid.UUID, org_id: uuid.UUID, family_id: uuid.UUID) -> User | None:
-    """The active user of a live family who is still a member of its org, with ``role`` on it."""
-    values = [sql.adapt(value) for value in (family_id, user_id, org_id, clock.now())]
-    return next(iter(User.objects.raw(_MEMBER, values)), None)
+_USER_FIELDS = ("password", "is_superuser", "id", "email", "name", "is_active", "is_staff")  # in the model's own order
+
+
+def _member(user_id: uuid.UUID, org_id: uuid.UUID, family_id: uuid.UUID) -> tuple[User, str] | None:
+    """The active user of a live family who is still a member of its org, and their role there."""
+    found = sql.row(_MEMBER, [family_id, user_id, org_id, clock.now()])
+    if found is None:
+        return None
+    role, password, is_superuser, *others = found
+    return User.from_db(DEFAULT_DB_ALIAS, _USER_FIELDS, (password, is_superuser, user_id, *others)), role
 
 
 def _revoke(family_id: uuid.UUID) -> None:

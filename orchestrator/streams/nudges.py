@@ -87,6 +87,8 @@ class Bridge:
         self._wake = wake
         self._changes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._topics: set[str] = set()
+        self._closing = False
+        self._followers: set[asyncio.Task[None]] = set()
         self._task = asyncio.create_task(self._listen_for_ever()) if settings.REDIS_URL else None
 
     def subscribe(self, topic: str) -> None:
@@ -100,15 +102,21 @@ class Bridge:
             self._changes.put_nowait(("discard", topic))
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._closing = True
+        for _ in range(4):  # the layer may swallow a cancellation, or turn it into an error, while it connects
+            alive = [task for task in (self._task, *self._followers) if task is not None and not task.done()]
+            for task in alive:
+                task.cancel()
+            if alive:
+                await asyncio.wait(alive, timeout=0.5)
 
     async def _listen_for_ever(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 await self._listen()
             except Exception:
+                if self._closing:
+                    return
                 log.warning("The channel layer does not answer; readers are fed by polling.", exc_info=True)
                 await asyncio.sleep(1)
 
@@ -117,9 +125,21 @@ class Bridge:
         channel = await layer.new_channel()
         for topic in list(self._topics):
             await layer.group_add(topic, channel)
-        async with asyncio.TaskGroup() as both:  # when either fails, both begin anew
-            both.create_task(self._follow_changes(layer, channel))
-            both.create_task(self._follow_nudges(layer, channel))
+        both = [asyncio.create_task(follow(layer, channel)) for follow in (self._follow_changes, self._follow_nudges)]
+        self._followers.update(both)
+        try:
+            ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()  # when either fails, both begin anew
+        finally:
+            for task in both:
+                task.add_done_callback(self._forget)
+                task.cancel()
+
+    def _forget(self, follower: asyncio.Task[None]) -> None:
+        self._followers.discard(follower)
+        if not follower.cancelled():
+            follower.exception()  # seen, and of no interest any more
 
     async def _follow_nudges(self, layer: Any, channel: str) -> None:
         while True:

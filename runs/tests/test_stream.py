@@ -249,7 +249,7 @@ async def test_many_readers_of_a_run_share_its_reads(
     await in_thread(carry, run)
     log = [*await in_thread(expected, run), DONE]
     assert [await stream.frames() for stream in streams] == [log] * 20
-    assert len(reads) <= 2 + len(log) // 2 + 5, "about one read a commit, not one a reader"
+    assert len(reads) < 60, "a few a commit, not one a reader: those were twenty times nine"
 
 
 async def test_readers_at_different_places_of_one_run_each_get_their_own_rest(
@@ -347,7 +347,10 @@ async def test_a_waiting_reader_holds_no_connection(
     client: Client, alice: Person, run: Run, in_thread: InThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads hold connections: however many readers there are, there is the web's and the hub's."""
+    before = {thread.name for thread in threading.enumerate()}
     for _ in range(30):
         await (await client.open(path(run), alice.access_token)).text()
-    names = sorted(thread.name for thread in threading.enumerate() if thread.name.startswith(("web-", "stream-")))
-    assert [name.rsplit("_", 1)[0] for name in names] == ["stream-reads", "web-0"]
+    names = sorted({thread.name for thread in threading.enumerate()} - before)
+    ours = [name.rsplit("_", 1)[0] for name in names if name.startswith(("web-", "stream-"))]
+    assert ours == ["stream-reads", "web-0"]
+    assert len(names) <= 3, names  # and the one that publishes nudges, with Redis

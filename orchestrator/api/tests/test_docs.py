@@ -4,6 +4,8 @@ import re
 import pytest
 from django.test import Client
 
+pytestmark = pytest.mark.django_db  # a response that is closed looks after the connection
+
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/"])
 def test_the_pages_are_local_and_have_no_inline_script(path: str) -> None:

@@ -113,6 +113,31 @@ async def test_the_bridge_survives_its_layer(
             await sleep(0)
 
 
+@pytest.mark.parametrize("cancelled", ["swallowed", "an error"])
+async def test_the_bridge_closes_whatever_its_layer_makes_of_a_cancellation(
+    layer: Layer, cancelled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis client that is cancelled while it connects may raise something else, or nothing."""
+    connecting = asyncio.Event()
+
+    async def group_add(group: str, channel: str) -> None:
+        connecting.set()
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            if cancelled == "an error":
+                raise ConnectionError("cut off") from None
+
+    monkeypatch.setattr(layer, "group_add", group_add)
+    found = Bridge(lambda topic: None)
+    found.subscribe("one")
+    await connecting.wait()
+    async with asyncio.timeout(10):
+        await found.close()
+    assert found._task is not None
+    assert found._task.done()
+
+
 async def test_doubled_wake_ups_are_sent_once(layer: Layer) -> None:
     sent: list[str] = []
 
