@@ -1,10 +1,12 @@
 """Read before Django's settings (pytest's ``-p``): the environment that every test run has, whatever the shell has."""
 
 import os
+import re
 import tempfile
 
-for name in ("SECRET_KEY", "JWT_SECRET", "STUB_AUTH", "PUBLIC_ORG", "API_KEYS", "RATE_LIMIT", "RATE_LIMIT_USER"):
-    os.environ.pop(name, None)
+# Empty, and not removed: an empty variable also wins over a developer's .env.
+for name in ("JWT_SECRET", "STUB_AUTH", "API_KEYS", "METRICS_TOKEN", "CORS_ORIGINS", "ALLOWED_HOSTS", "TRUSTED_PROXIES"):
+    os.environ[name] = ""
 os.environ.update(
     DEBUG="false",
     SECRET_KEY="a-key-for-tests-that-is-long-enough-to-sign-tokens",
@@ -17,3 +19,6 @@ os.environ.update(
 )
 if not os.environ.get("DATABASE_URL"):
     os.environ["DATABASE_PATH"] = f"{tempfile.gettempdir()}/orchestrator-tests/unused.db"
+# Parallel test processes share one Redis: each takes a database of its own, so that none clears another's counters.
+if worker := re.fullmatch(r"gw(\d+)", os.environ.get("PYTEST_XDIST_WORKER", "")):
+    os.environ["REDIS_URL"] = re.sub(r"/0$", f"/{worker[1]}", os.environ.get("REDIS_URL", ""))

@@ -1,5 +1,6 @@
-"""The base of every request body: unknown fields are refused, not dropped (CONTRACT §2)."""
+"""The base of every request body: unknown fields and wrong JSON types are refused, not dropped or converted."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import serializers
@@ -12,6 +13,7 @@ class StrictSerializer(serializers.Serializer):
         if isinstance(data, dict):
             unknown = [name for name in data if name not in self.fields]
             faults = {name: ["There is no such field."] for name in unknown}
+            faults |= {name: [_WRONG[kind]] for name, kind in self._wrong_types(data)}
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -19,6 +21,18 @@ class StrictSerializer(serializers.Serializer):
         if faults:
             raise serializers.ValidationError(faults)
         return value
+
+    def _wrong_types(self, data: dict[str, Any]) -> Iterator[tuple[str, type]]:
+        """Fields whose value DRF would convert, as it must for HTML forms: ``5`` to ``"5"``, ``"5"`` and true to a number."""
+        for name, value in data.items():
+            for kind, python_type in _TYPES:
+                # Not isinstance: to Python, true is an integer.
+                if isinstance(self.fields.get(name), kind) and value is not None and type(value) is not python_type:
+                    yield name, python_type
+
+
+_TYPES = ((serializers.CharField, str), (serializers.IntegerField, int), (serializers.BooleanField, bool))
+_WRONG = {str: "Must be a JSON string.", int: "Must be a JSON integer.", bool: "Must be true or false."}
 
 
 def _by_field(detail: Any) -> dict[str, Any]:
