@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MANAGE = $(DEVELOPMENT) $(BIN)/python manage.py
-PYTEST := $(BIN)/python -m pytest -q
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 ROOMS := orchestrator tasks runs versioning agents
 
 # A development server, unless the shell or .env says what DEBUG is.

@@ -5,7 +5,9 @@ import re
 import tempfile
 
 # Empty, and not removed: an empty variable also wins over a developer's .env.
-for name in ("JWT_SECRET", "STUB_AUTH", "API_KEYS", "METRICS_TOKEN", "CORS_ORIGINS", "ALLOWED_HOSTS", "TRUSTED_PROXIES"):
+for name in (
+    "JWT_SECRET", "STUB_AUTH", "API_KEYS", "METRICS_TOKEN", "CORS_ORIGINS", "ALLOWED_HOSTS", "TRUSTED_PROXIES",
+):  # fmt: skip
     os.environ[name] = ""
 os.environ.update(
     DEBUG="false",

@@ -23,7 +23,7 @@ class StrictSerializer(serializers.Serializer):
         return value
 
     def _wrong_types(self, data: dict[str, Any]) -> Iterator[tuple[str, type]]:
-        """Fields whose value DRF would convert, as it must for HTML forms: ``5`` to ``"5"``, ``"5"`` and true to a number."""
+        """Fields whose value DRF would convert, as it must for HTML forms: ``5`` to ``"5"``, ``"5"`` to ``5``."""
         for name, value in data.items():
             for kind, python_type in _TYPES:
                 # Not isinstance: to Python, true is an integer.

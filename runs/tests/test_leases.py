@@ -269,16 +269,17 @@ def test_the_holder_is_dead_when_its_process_on_this_host_is_gone(alice: Person)
 @pytest.mark.parametrize(
     "holder",
     [
-        f"{socket.gethostname()}:{os.getppid()}:abc",
-        f"{socket.gethostname()}:1:abc",
+        "{here}:{parent}:abc",
+        "{here}:1:abc",
         f"another-host:{2**22 + 1}:abc",
         "a name without a process",
-        f"{socket.gethostname()}:not-a-number:abc",
-        f"{socket.gethostname()}:{os.getpid()}:mine",
+        "{here}:not-a-number:abc",
+        "{here}:{own}:mine",
     ],
 )
 def test_a_holder_that_lives_or_cannot_be_asked_keeps_its_lease(alice: Person, holder: str) -> None:
-    claim(start(alice), holder)
+    here = {"here": socket.gethostname(), "parent": os.getppid(), "own": os.getpid()}
+    claim(start(alice), holder.format(**here))
     mine = f"{socket.gethostname()}:{os.getpid()}:mine"
     assert [found for found in sweeper.ownerless(mine) if found.dead_holder != mine] == []
 

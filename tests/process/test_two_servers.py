@@ -28,7 +28,7 @@ def test_a_run_of_one_server_is_watched_live_on_the_other(pair: list[Server]) ->
     assert reader.sequences == list(range(len(reader.events)))
 
 
-@pytest.mark.skipif("REDIS_URL" not in os.environ, reason="needs REDIS_URL (pytest -p tests.servers)")
+@pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="needs REDIS_URL (pytest -p tests.servers)")
 def test_with_redis_the_other_server_hears_by_push(pair: list[Server]) -> None:
     """Without it a reader there looks once a second: nodes with a pause of 0.3 s each would come in lumps."""
     working, watching = pair
@@ -38,7 +38,8 @@ def test_with_redis_the_other_server_hears_by_push(pair: list[Server]) -> None:
         seen - datetime.fromisoformat(event["timestamp"]).timestamp()
         for seen, event in zip(reader.seen_at, reader.events, strict=True)
     ]
-    assert sorted(lags)[len(lags) // 2] < 0.25
+    # Looking once a second, some of 15 events would come 0.6 s late and more; one may be unlucky on a busy machine.
+    assert sorted(lags)[-2] < 0.6
 
 
 def test_both_servers_share_the_work_and_no_run_is_done_twice(pair: list[Server]) -> None:
