@@ -147,6 +147,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- identity -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "identity.User"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/dashboard"
 PASSWORD_HASHERS = [
@@ -186,6 +187,7 @@ REST_FRAMEWORK = {
         "orchestrator.api.renderers.JSONRenderer",
         "orchestrator.api.renderers.BrowsableRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "orchestrator.api.renderers.Negotiation",
     "DEFAULT_THROTTLE_CLASSES": ["orchestrator.api.throttles.NamedRateThrottle"],
     "DEFAULT_SCHEMA_CLASS": "orchestrator.api.schema.AutoSchema",
     "EXCEPTION_HANDLER": "orchestrator.api.errors.exception_handler",

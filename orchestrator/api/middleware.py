@@ -1,5 +1,6 @@
 """What wraps every answer: request id, access line, metrics, cache headers, compression; one pass, as layers cost."""
 
+import functools
 import gzip
 import logging
 import re
@@ -65,8 +66,16 @@ def _misdirected(request: HttpRequest) -> HttpResponse | None:
 
 
 def _keep_tenants_apart(response: HttpResponseBase) -> None:
-    patch_vary_headers(response, _TENANT_VARY)
+    response["Vary"] = _with_tenant_vary(response.get("Vary", ""))
     response.headers.setdefault("Cache-Control", "private, no-cache")
+
+
+@functools.lru_cache(maxsize=256)
+def _with_tenant_vary(vary: str) -> str:
+    """What the views said, and ours; few combinations come back again and again."""
+    merged = HttpResponse(headers={"Vary": vary} if vary else None)
+    patch_vary_headers(merged, _TENANT_VARY)
+    return merged["Vary"]
 
 
 def _compress(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
 
@@ -34,6 +35,16 @@ class JSONRenderer(BaseRenderer):
         if data is None:
             return b""
         return data if isinstance(data, bytes) else to_json(data)
+
+
+class Negotiation(DefaultContentNegotiation):
+    """DRF's, with its answer for the callers who take anything or JSON, which is nearly all of them, given at once."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
+        accept = request.META.get("HTTP_ACCEPT", "*/*")
+        if accept in ("*/*", "application/json") and "format" not in request.GET:
+            return renderers[0], JSONRenderer.media_type
+        return super().select_renderer(request, renderers, format_suffix)
 
 
 class BrowsableRenderer(BrowsableAPIRenderer):

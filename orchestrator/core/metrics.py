@@ -1,5 +1,7 @@
 """Prometheus figures of this process, served at /metrics."""
 
+import functools
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _requests = Counter("orchestrator_http_requests_total", "Answered requests.", ["method", "route", "status"])
@@ -11,5 +13,11 @@ stream_readers = Gauge("orchestrator_stream_readers", "Open event streams in thi
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    _requests.labels(method, route, str(status)).inc()
-    _seconds.labels(method, route).observe(seconds)
+    counter, histogram = _series(method, route, status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
+@functools.lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(method, route, str(status)), _seconds.labels(method, route)

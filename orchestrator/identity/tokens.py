@@ -95,7 +95,12 @@ def _pair(family: TokenFamily, user: User) -> TokenPair:
 
 def _password_unchanged(claims: Token, user: User) -> bool:
     """A token carries an HMAC of the password's hash, as Django's sessions do: setting another one ends them all."""
-    return constant_time_compare(str(claims.get("auth")), user.get_session_auth_hash())
+    return constant_time_compare(str(claims.get("auth")), _auth_hash(user.password))
+
+
+@functools.lru_cache(maxsize=4096)
+def _auth_hash(password: str) -> str:
+    return User(password=password).get_session_auth_hash()
 
 
 class _EitherToken(AccessToken):

@@ -8,10 +8,12 @@ from typing import Any
 from django.db import transaction
 
 from orchestrator.core import clock, nudges
+from orchestrator.core.ids import uuid7
 from orchestrator.events.services import record
 from orchestrator.identity.actors import Actor
-from runs.models import Run, RunEvent
+from runs.models import Run
 from runs.services import statements
+from runs.services.statements import EventRow
 
 _TICK = timedelta(microseconds=1)
 
@@ -26,7 +28,7 @@ class Entry:
     payload: dict[str, Any] = field(default_factory=dict)
 
 
-def prepare(run: Run, entries: Iterable[Entry]) -> list[RunEvent]:
+def prepare(run: Run, entries: Iterable[Entry]) -> list[EventRow]:
     """Give each entry its place and time, and move ``run``'s cursor, in memory, past them.
 
     The caller holds the run's row lock or its lease, saves ``next_sequence`` and ``last_event_at``, then calls
@@ -36,7 +38,7 @@ def prepare(run: Run, entries: Iterable[Entry]) -> list[RunEvent]:
     return [_row(run, entry) for entry in entries]
 
 
-def write(run: Run, events: list[RunEvent]) -> None:
+def write(run: Run, events: list[EventRow]) -> None:
     """Insert prepared events, in the transaction that saved the cursor, and wake the run's readers when it commits."""
     statements.insert_events(events)
     transaction.on_commit(lambda: nudges.send(topic(run.id)))
@@ -61,11 +63,8 @@ def topic(run_id: Any) -> str:
     return f"run.{run_id}"
 
 
-def _row(run: Run, entry: Entry) -> RunEvent:
-    run.last_event_at = next_moment(run)
-    row = RunEvent(
-        run_id=run.id, org_id=run.org_id, timestamp=run.last_event_at, sequence=run.next_sequence,
-        node=entry.node, phase=entry.phase, summary=entry.summary[:500], payload=entry.payload,
-    )  # fmt: skip
-    run.next_sequence += 1
-    return row
+def _row(run: Run, entry: Entry) -> EventRow:
+    moment, sequence = next_moment(run), run.next_sequence
+    run.last_event_at, run.next_sequence = moment, sequence + 1
+    summary = entry.summary[:500]
+    return EventRow(uuid7(), run.id, run.org_id, moment, sequence, entry.node, entry.phase, summary, entry.payload)

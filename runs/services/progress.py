@@ -15,12 +15,14 @@ from django.db import transaction
 from jmespath.exceptions import JMESPathError
 
 from orchestrator.core import clock, metrics
+from orchestrator.core.ids import uuid7
 from orchestrator.identity.actors import Actor
 from runs.engine.plan import NodeState, Unplannable, evaluate, plan
-from runs.models import Run, RunNode
+from runs.models import Run
 from runs.nodes import registry
 from runs.services import statements
 from runs.services.journal import Entry, prepare, record_run, write
+from runs.services.statements import NodeRow
 from runs.snapshot import definition_of, node_states
 from runs.states import NodeStatus, Phase, RunStatus
 
@@ -114,7 +116,7 @@ def _lease_end() -> datetime:
 def _advance(
     execution: Execution,
     entries: list[Entry],
-    rows: list[RunNode],
+    rows: list[NodeRow],
     *,
     again: str | None = None,
     failure: dict[str, Any] | None = None,
@@ -136,7 +138,7 @@ def _advance(
         transaction.on_commit(lambda: metrics.runs_finished.labels(run.status).inc())
 
 
-def _start_next(execution: Execution, entries: list[Entry], rows: list[RunNode], halt: bool) -> dict[str, Any] | None:
+def _start_next(execution: Execution, entries: list[Entry], rows: list[NodeRow], halt: bool) -> dict[str, Any] | None:
     """Start what the plan says, or return how the run ends."""
     try:
         step = plan(execution.definition, execution.run.inputs, execution.states)
@@ -162,7 +164,7 @@ def _result(execution: Execution) -> dict[str, Any]:
     return {"status": RunStatus.SUCCEEDED, "output": output}
 
 
-def _give_up(execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[RunNode]) -> dict[str, Any]:
+def _give_up(execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[NodeRow]) -> dict[str, Any]:
     """The node whose condition makes no sense fails, and the run with it: raising would undo the step, to be tried for
     ever.
     """
@@ -177,7 +179,7 @@ def _error(message: str) -> dict[str, Any]:
     return {"code": "expression_error", "message": message, "details": {}}
 
 
-def _start(execution: Execution, name: str, entries: list[Entry], rows: list[RunNode]) -> None:
+def _start(execution: Execution, name: str, entries: list[Entry], rows: list[NodeRow]) -> None:
     before = execution.states.get(name)
     attempts = (before.attempts if before else 0) + 1
     execution.states[name] = NodeState(NodeStatus.RUNNING, attempts)
@@ -197,14 +199,22 @@ def _announcement(node_type: str) -> str:
         return str(error)  # its attempt fails; raising here would undo the step, and the run would try it for ever
 
 
-def _row(execution: Execution, name: str, **fields: Any) -> RunNode:
-    state = execution.states[name]
-    run = execution.run
-    return RunNode(run_id=run.id, org_id=run.org_id, node=name, status=state.status, attempts=state.attempts, **fields)
+def _row(
+    execution: Execution,
+    name: str,
+    *,
+    output: dict[str, Any] | None = None,
+    error: dict[str, Any] | None = None,
+    started_at: datetime | None = None,
+    finished_at: datetime | None = None,
+) -> NodeRow:
+    state, run = execution.states[name], execution.run
+    place = (uuid7(), run.id, run.org_id, name)
+    return NodeRow(*place, state.status, state.attempts, output, error, started_at, finished_at)
 
 
 def _save(
-    execution: Execution, entries: list[Entry], rows: list[RunNode], ending: dict[str, Any] | None, halt: bool
+    execution: Execution, entries: list[Entry], rows: list[NodeRow], ending: dict[str, Any] | None, halt: bool
 ) -> None:
     run = execution.run
     events = prepare(run, entries)

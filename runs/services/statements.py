@@ -5,10 +5,10 @@ A run of eight nodes writes nine times. The columns are those of runs/models.py;
 
 import uuid
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from orchestrator.core import sql
-from runs.models import Run, RunEvent, RunNode
+from runs.models import Run
 
 # The predicate of the index run_active, letter by letter: SQLite uses a partial index for literals only, and scans all
 # runs otherwise.
@@ -39,6 +39,35 @@ _INSERT_EVENTS: Final = """
 """
 
 
+class NodeRow(NamedTuple):
+    """A row of RunNode, in the order of the statement."""
+
+    id: uuid.UUID
+    run_id: uuid.UUID
+    org_id: uuid.UUID
+    node: str
+    status: str
+    attempts: int
+    output: dict[str, Any] | None
+    error: dict[str, Any] | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class EventRow(NamedTuple):
+    """A row of RunEvent, in the order of the statement."""
+
+    id: uuid.UUID
+    run_id: uuid.UUID
+    org_id: uuid.UUID
+    timestamp: datetime
+    sequence: int
+    node: str
+    phase: str
+    summary: str
+    payload: dict[str, Any]
+
+
 def claim_queued(run_id: uuid.UUID, holder: str, lease_expires_at: datetime, now: datetime) -> bool:
     """Take a run that nobody has begun."""
     return bool(sql.run(_CLAIM_QUEUED, [holder, lease_expires_at, now, run_id]))
@@ -57,22 +86,10 @@ def move_run(run: Run, lease_expires_at: datetime) -> bool:
     return bool(sql.run(_MOVE_RUN, [*place, run.id, run.lease_token]))
 
 
-def upsert_nodes(nodes: list[RunNode]) -> None:
+def upsert_nodes(nodes: list[NodeRow]) -> None:
     """Insert the nodes' rows, or bring the ones that are there to the same values."""
-    sql.insert(_UPSERT_NODES, [
-        (
-            node.id, node.run_id, node.org_id, node.node, node.status, node.attempts, node.output, node.error,
-            node.started_at, node.finished_at,
-        )
-        for node in nodes
-    ])  # fmt: skip
+    sql.insert(_UPSERT_NODES, nodes)
 
 
-def insert_events(events: list[RunEvent]) -> None:
-    sql.insert(_INSERT_EVENTS, [
-        (
-            event.id, event.run_id, event.org_id, event.timestamp, event.sequence, event.node, event.phase,
-            event.summary, event.payload,
-        )
-        for event in events
-    ])  # fmt: skip
+def insert_events(events: list[EventRow]) -> None:
+    sql.insert(_INSERT_EVENTS, events)
