@@ -206,7 +206,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["orchestrator.api.schema.canonical_paths_only"],
-    "POSTPROCESSING_HOOKS": ["orchestrator.api.schema.add_error_answers"],
+    "POSTPROCESSING_HOOKS": [
+        "orchestrator.api.schema.add_streams",
+        "orchestrator.api.schema.add_error_answers",
+    ],
 }
 RATE_LIMIT = env.rate("RATE_LIMIT", default="60/m")
 RATE_LIMIT_USER = env.rate("RATE_LIMIT_USER", default="1200/m")

@@ -5,8 +5,9 @@ It reads what the code does (does this action check If-Match?), so that no secon
 
 import functools
 import inspect
+import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any, Final, cast
 
@@ -136,6 +137,36 @@ class ActorScheme(OpenApiAuthenticationExtension):
 def canonical_paths_only(endpoints: list[Endpoint]) -> list[Endpoint]:
     """Each view once, at its canonical path, written without the slash at the end that none needs."""
     return [(path.rstrip("/"), regex, method, view) for path, regex, method, view in endpoints if path.startswith(BASE)]
+
+
+_streams: dict[str, SchemaDict] = {}
+
+
+def document_stream(path: str, operation_id: str, about: str, parameters: Mapping[str, str]) -> None:
+    """Add an event stream to the document: a plain view, which drf-spectacular does not see. Parameters by meaning."""
+    known = {**parameters, "after": "The id of the last event that you have.", "Last-Event-ID": "The same; it wins."}
+    places = [(name, "header" if name == "Last-Event-ID" else "query", about) for name, about in known.items()]
+    named = [
+        {"in": place, "name": name, "schema": {"type": "string"}, "description": told} for name, place, told in places
+    ]
+    in_path = re.findall(r"{(\w+)}", path)
+    named += [{"in": "path", "name": name, "schema": {"type": "string"}, "required": True} for name in in_path]
+    answer = {"description": "The open stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    _streams[path] = {
+        "get": {
+            "operationId": operation_id,
+            "description": about,
+            "parameters": named,
+            "tags": [path.split("/")[3]],
+            "security": [{name: []} for name in ("bearer", "apiKey", "session")],
+            "responses": {"200": answer},
+        }
+    }
+
+
+def add_streams(result: SchemaDict, **_: Any) -> SchemaDict:
+    result["paths"].update(_streams)
+    return result
 
 
 def add_error_answers(result: SchemaDict, **_: Any) -> SchemaDict:

@@ -1,6 +1,14 @@
 from orchestrator.api.routes import actions, route
+from orchestrator.api.schema import document_stream
 from runs.api.viewsets import RunEventViewSet, RunViewSet
 from runs.views import event_stream
+
+document_stream(
+    "/api/v1/runs/{run_id}/events/stream",
+    "runs_events_stream",
+    "A run as it happens: `run_event`, `heartbeat` in silence, then `done` once.",
+    {"last_ts": "The time of the last event that you have."},
+)
 
 urlpatterns = [
     route("runs", actions(RunViewSet, get="list", post="create"), "runs"),

@@ -84,3 +84,11 @@ def test_lists_are_pages_and_bodies_are_strict(schema: Any) -> None:
     assert set(answer["required"]) == {"kind", "items", "next_cursor"}
     assert schema["components"]["schemas"]["LogInRequest"]["additionalProperties"] is False
     assert "secret" not in schema["components"]["schemas"]["ApiKeyBody"]["properties"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events/tail", "/api/v1/runs/{run_id}/events/stream"])
+def test_the_streams_are_in_it(schema: Any, path: str) -> None:
+    operation = schema["paths"][path]["get"]
+    assert "text/event-stream" in operation["responses"]["200"]["content"]
+    assert {"401", "422"} <= set(operation["responses"])
+    assert {"after", "Last-Event-ID"} <= {parameter["name"] for parameter in operation["parameters"]}
