@@ -1,5 +1,6 @@
 """Shared work: tasks, their labels and what they wait for."""
 
+import uuid
 from typing import Final
 
 from django.db import models
@@ -36,6 +37,10 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
+
+    # Set by tasks.details.attach.
+    label_names: list[str]
+    dependency_ids: list[uuid.UUID]
 
     objects = TaskQuerySet.as_manager()
 

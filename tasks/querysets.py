@@ -22,10 +22,6 @@ _LEADS_TO: Final = """
 
 
 class TaskQuerySet(OrgQuerySet):
-    def detailed(self) -> Self:
-        """With all that a task's JSON shows, in three queries for any number of tasks."""
-        return self.prefetch_related("labels", "dependencies")
-
     def labelled(self, name: str) -> Self:
         # The label's own org, though it follows from the task's, lets the index (org, name, task) be used.
         return self.filter(labels__org_id=F("org_id"), labels__name=name)

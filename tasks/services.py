@@ -8,13 +8,14 @@ from collections.abc import Collection
 from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import F, prefetch_related_objects
+from django.db.models import F
 
 from orchestrator.core import clock
 from orchestrator.core.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
 from orchestrator.events import services as events
 from orchestrator.identity.actors import Actor
 from orchestrator.identity.models import Organization
+from tasks.details import attach
 from tasks.models import MAX_DEPENDENCIES, MAX_LABEL, MAX_LABELS, Task, TaskDependency, TaskLabel
 from tasks.states import check_transition
 
@@ -54,7 +55,10 @@ def create_task(
         _set_labels(task, labels)
     if depends_on:
         _set_dependencies(task, depends_on)
-    prefetch_related_objects([task], "labels", "dependencies")
+    if labels or depends_on:
+        attach([task])
+    else:  # nothing to read
+        task.label_names, task.dependency_ids = [], []
     _record(actor, "task_created", task, title=task.title)
     return task
 
@@ -76,7 +80,7 @@ def update_task(*, actor: Actor, task_id: uuid.UUID, version: int | None, **chan
         _set_labels(task, labels)
     if depends_on is not None:
         _set_dependencies(task, depends_on)
-    prefetch_related_objects([task], "labels", "dependencies")
+    attach([task])
     _record(actor, "task_updated", task, fields=sorted(changes))
     return task
 
@@ -93,7 +97,7 @@ def transition_task(*, actor: Actor, task_id: uuid.UUID, to: str, version: int |
     check_transition(old, to)
     Task.objects.filter(pk=task.pk).update(status=to)
     task.status = to
-    prefetch_related_objects([task], "labels", "dependencies")
+    attach([task])
     _record(actor, "task_transitioned", task, **{"from": old, "to": to})
     return task
 

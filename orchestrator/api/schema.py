@@ -146,7 +146,7 @@ def document_stream(path: str, operation_id: str, about: str, parameters: Mappin
     """Add an event stream to the document: a plain view, which drf-spectacular does not see. Parameters by meaning."""
     known = {**parameters, "after": "The id of the last event that you have.", "Last-Event-ID": "The same; it wins."}
     places = [(name, "header" if name == "Last-Event-ID" else "query", about) for name, about in known.items()]
-    named = [
+    named: list[SchemaDict] = [
         {"in": place, "name": name, "schema": {"type": "string"}, "description": told} for name, place, told in places
     ]
     in_path = re.findall(r"{(\w+)}", path)
@@ -158,7 +158,7 @@ def document_stream(path: str, operation_id: str, about: str, parameters: Mappin
             "description": about,
             "parameters": named,
             "tags": [path.split("/")[3]],
-            "security": [{name: []} for name in ("bearer", "apiKey", "session")],
+            "security": [{name: []} for name in ActorScheme.name],
             "responses": {"200": answer},
         }
     }

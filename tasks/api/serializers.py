@@ -70,15 +70,15 @@ class TaskBody(serializers.Serializer):
 
 
 def task_json(task: Task) -> dict[str, Any]:
-    """A task, alone and in lists. Its labels and dependencies must be prefetched: nothing is read here."""
+    """A task, alone and in lists. Its details must be attached: nothing is read here."""
     return {
         "id": str(task.id),
         "title": task.title,
         "description": task.description,
         "status": str(task.status),
         "priority": task.priority,
-        "labels": sorted(label.name for label in task.labels.all()),
-        "depends_on": sorted(str(dependency.depends_on_id) for dependency in task.dependencies.all()),
+        "labels": task.label_names,
+        "depends_on": [str(other) for other in task.dependency_ids],
         "assignee": task.assignee,
         "created_by": task.created_by,
         "created_at": clock.rfc3339(task.created_at),

@@ -14,16 +14,17 @@ from orchestrator.identity import resolver
 from tasks import services
 from tasks.api.filters import TaskFilter
 from tasks.api.serializers import TaskBody, TaskFields, Transition, task_json
+from tasks.details import attach
 from tasks.models import Task
 from tasks.querysets import TaskQuerySet
 
 
 class TaskViewSet(BaseViewSet):
-    listing = Listing("tasks", lambda rows: [task_json(row) for row in rows], TaskFilter)
+    listing = Listing("tasks", lambda rows: [task_json(row) for row in attach(rows)], TaskFilter)
     public_actions = ("list",)
 
     def list_rows(self, org_id: uuid.UUID) -> TaskQuerySet:
-        return Task.objects.for_org(org_id).detailed()
+        return Task.objects.for_org(org_id)
 
     @extend_schema(responses=TaskBody(many=True))
     def list(self, request: Request) -> Response:
@@ -78,6 +79,7 @@ class TaskViewSet(BaseViewSet):
         task: Task | None = self.list_rows(self.actor.org_id).filter(pk=self.path_id(task_id)).first()
         if task is None:
             raise NotFound
+        attach([task])
         return task
 
     def asked_version(self, task: Task) -> int | None:
