@@ -45,6 +45,7 @@ class Command(BaseCommand):
             self.prepare()
         address = f"http://{options['host']}:{options['port']}"
         self.stdout.write(f"Orchestrator is at {address} ({settings.SERVER}). Ctrl-C ends it.")
+        self.stdout.flush()  # a pipe would keep it until the end
         {"uvicorn": uvicorn_server, "granian": granian_server, "daphne": daphne_server}[settings.SERVER](listener)
 
     def prepare(self) -> None:
