@@ -4,10 +4,11 @@ Building a query through the ORM costs ten times what SQLite needs to answer it 
 and only there, the statement is written out once, in SQL that SQLite and PostgreSQL read alike, with ``%s`` for values.
 """
 
+import operator
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.db import connection
@@ -37,10 +38,24 @@ def insert(statement: str, rows: Sequence[Sequence[Any]]) -> None:
 
 def adapt(value: Any) -> Any:
     """A value in the form in which Django's fields store it on the database at hand."""
-    if isinstance(value, uuid.UUID):
-        return value.hex
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    return str(value) if isinstance(value, str) else value  # a TextChoices member is a str that drivers do not know
+    convert = _CONVERSIONS.get(type(value))
+    if convert is not None:
+        return convert(value)
+    # A TextChoices member is a str that drivers do not know.
+    return str(value) if isinstance(value, str) and type(value) is not str else value
+
+
+def _time(moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _json(document: Any) -> str:
+    return orjson.dumps(document).decode()
+
+
+_CONVERSIONS: Final[dict[type, Callable[[Any], Any]]] = {
+    uuid.UUID: operator.attrgetter("hex"),
+    datetime: _time,
+    dict: _json,
+    list: _json,
+}

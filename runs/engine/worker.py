@@ -51,7 +51,11 @@ def run_node(execution: Execution) -> Outcome:
         kept = orjson.dumps([outcome.summary, outcome.output, outcome.error])
     except TypeError as error:
         return _failed("bad_output", f"The node's output is not JSON: {error}.")
-    return _failed("bad_output", "The node's output contains a NUL character.") if _NUL.search(kept) else outcome
+    return (
+        _failed("bad_output", "The node's output contains a NUL character.")
+        if b"\\u0000" in kept and _NUL.search(kept)
+        else outcome
+    )
 
 
 def _attempt(execution: Execution) -> Outcome:
