@@ -1,7 +1,6 @@
 """The base of every viewset: what CONTRACT §2 asks of each endpoint, once; a viewset says only what is its own."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
@@ -53,18 +52,18 @@ class BaseViewSet(ViewSet):
     def resource(self, resource: dict[str, Any], *, status: int = 200, location: str | None = None) -> Response:
         """A single resource with its strong ETag; 304 when a read names it in If-None-Match."""
         body, etag = conditional.represent(resource)
-        response = self.conditional(lambda: body, etag, status=status)
+        response = self.conditional(body, etag, status=status)
         if location:
             response["Location"] = location
         return response
 
-    def conditional(self, body: Callable[[], bytes], etag: str, *, status: int = 200) -> Response:
+    def conditional(self, body: bytes, etag: str, *, status: int = 200) -> Response:
         """``body`` with ``etag``, or 304 without it."""
         sent = self.request.headers.get("If-None-Match")
         if sent is not None and self.request.method in ("GET", "HEAD"):
             if tag := conditional.matching_tag(sent, etag):
                 return Response(status=304, headers={"ETag": tag})
-        return Response(body(), status=status, headers={"ETag": etag})
+        return Response(body, status=status, headers={"ETag": etag})
 
     def check_if_match(self, resource: dict[str, Any]) -> None:
         """Raises PreconditionRequired without If-Match and PreconditionFailed when it names another version."""
@@ -81,7 +80,7 @@ class BaseViewSet(ViewSet):
             revision = events.revision(org_id, self.listing.kind)
         scope = (org_id, self.listing.kind, within, revision)
         body, etag = lists.answer(self.listing, lambda: self.list_rows(org_id), scope, self.request.query_params)
-        return self.conditional(lambda: body, etag)
+        return self.conditional(body, etag)
 
     def list(self, request: Request) -> Response:
         return self.answer_list(self.actor.org_id)

@@ -76,7 +76,7 @@ class RunViewSet(BaseViewSet):
             return {"kind": "nodes", "items": nodes_json(run, definition_of(run), rows), "next_cursor": None}
 
         body, etag = lists.kept(("nodes", run.id, run.next_sequence, run.version), build)
-        return self.conditional(lambda: body, etag)
+        return self.conditional(body, etag)
 
     @extend_schema(responses={200: dict})
     def workflow(self, request: Request, run_id: str) -> Response:
