@@ -1,9 +1,9 @@
-"""Print the figures of docs/performance.md, measured now: ``python -m bench [idle] [http] [runs] [streams]``."""
+"""Print the figures of docs/performance.md, measured now, or some of them: ``python -m bench http versions``."""
 
 import sys
 import time
 
-from bench import http, runs, streams
+from bench import http, runs, streams, versions
 from bench.load import Result
 from bench.server import Server, serving
 
@@ -53,13 +53,32 @@ def bench_streams(server: Server) -> None:
         line(f"{readers} readers, 50 events/s", f"{found.core_percent:.0f} % core", note)
 
 
-BENCHES = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams}
+def bench_versions() -> None:
+    found = versions.measured()
+    patches, commits = found["patches_per_second"], found["git_commits_per_second"]
+    line("patch + move, 200 nodes", f"{patches:.0f}/s", f"{patches / commits:.1f}x git ({commits:.0f}/s)")
+    shallow, deep = (found[f"read_ms_{depth}"] for depth in versions.DEPTHS)
+    times = f"{deep / shallow:.2f}x depth {versions.DEPTHS[0]} ({shallow:.2f} ms)"
+    line(
+        f"read a tag at depth {versions.DEPTHS[1]}",
+        f"{deep:.2f} ms",
+        f"{times}, git show {found['git_read_ms']:.1f} ms",
+    )
+    line("read an old version", f"{found['read_old_ms']:.2f} ms", f"git show {found['git_read_old_ms']:.1f} ms")
+    note = f"dry run {found['merge_dry_ms']:.0f} ms, git merge {found['git_merge_ms']:.0f} ms"
+    line("merge 1,000 nodes, 100 changed each", f"{found['merge_ms']:.0f} ms", note)
+
+
+SERVED = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams}
 
 
 def main() -> None:
-    for name in sys.argv[1:] or BENCHES:
+    for name in sys.argv[1:] or (*SERVED, "versions"):
+        if name == "versions":
+            bench_versions()
+            continue
         with serving() as server:
-            BENCHES[name](server)
+            SERVED[name](server)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def serving(**environment: str) -> Iterator[Server]:
     """Start ``manage.py serve`` and stop it by its own process id."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as folder:
         port = _free_port()
-        env = {**_inherited(), **_SETTINGS, "PORT": str(port), "DATABASE_PATH": f"{folder}/bench.db", **environment}
+        env = settings_for(folder, PORT=str(port), **environment)
         manage = [sys.executable, str(ROOT / "manage.py")]
         subprocess.run([*manage, "migrate", "-v0"], env=env, check=True)
         subprocess.run([*manage, "seed", "--force"], env=env, check=True, stdout=subprocess.DEVNULL)
@@ -66,6 +66,12 @@ def serving(**environment: str) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def settings_for(folder: str, **more: str) -> dict[str, str]:
+    """The environment of a process on a SQLite file of its own."""
+    settings = {"DJANGO_SETTINGS_MODULE": "orchestrator.settings", "DATABASE_PATH": f"{folder}/bench.db"}
+    return {**_inherited(), **_SETTINGS, **settings, **more}
 
 
 def _inherited() -> dict[str, str]:

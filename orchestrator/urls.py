@@ -5,12 +5,15 @@ from django.urls import include, path, re_path
 
 from orchestrator.api.errors import not_found
 from orchestrator.identity.api.urls import auth_urlpatterns
+from runs.api.urls import versions_urlpatterns
 
 api_v1 = [
     path("", include("orchestrator.identity.api.urls")),
     path("", include("orchestrator.events.api.urls")),
     path("", include("tasks.api.urls")),
     path("", include("runs.api.urls")),
+    path("", include(versions_urlpatterns)),  # before versioning: there a tag's name may have slashes in it
+    path("", include("versioning.api.urls")),
 ]
 
 urlpatterns = [

@@ -1,32 +1,56 @@
-"""Where a run's workflow comes from. The one function to change when definitions are versioned."""
+"""Where a run's workflow comes from: the version under a tag, pinned when the run starts."""
 
+import contextlib
 import functools
 import json
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema_rs
 
-from orchestrator.core.canonical import canonical_json
-from orchestrator.core.errors import ValidationFailed
+from orchestrator.core.errors import Conflict, NotFound, ValidationFailed
+from orchestrator.identity.actors import Actor
+from runs.workflows.inputs import compiled
+from versioning.models import Tag
+from versioning.services import pins, workflows
+from versioning.services.pins import Pin
 
 BUILT_IN: Final = "agent-graph"
 _FOLDER: Final = Path(__file__).parent / "workflows"
 
 
-def load(workflow: str, ref: str | None = None) -> dict[str, Any]:
-    """The definition of ``workflow``. Raises ValidationFailed when there is none by that name and ref."""
-    if workflow != BUILT_IN:
-        raise ValidationFailed(details={"workflow": [f"There is no workflow {workflow!r}; {BUILT_IN!r} is built in."]})
-    if ref is not None:
-        raise ValidationFailed(details={"ref": [f"{workflow!r} is built in and has no versions to choose from."]})
-    return _read(workflow)
+def pin(actor: Actor, workflow: str, ref: str | None = None) -> Pin:
+    """The version to run. An org that never had the built-in workflow gets it now.
+
+    Raises ValidationFailed when there is none by that name and ref.
+    """
+    try:
+        return pins.pin(actor=actor, tag=workflow, ref=ref)
+    except NotFound as error:
+        if workflow == BUILT_IN and ensure_built_in(actor.org_id):
+            return pin(actor, workflow, ref)
+        raise ValidationFailed(details={"ref" if ref else "workflow": [error.message]}) from error
 
 
-@functools.cache
-def canonical(workflow: str) -> bytes:
-    """The bytes by which runs are frozen to ``load(workflow)``."""
-    return canonical_json(_read(workflow))
+def seed(org_id: uuid.UUID) -> str:
+    """Give the org the built-in workflow; says what was done."""
+    made = ensure_built_in(org_id)
+    return f"{'Made' if made else 'There already, or deleted:'} workflow {BUILT_IN}."
+
+
+def ensure_built_in(org_id: uuid.UUID) -> bool:
+    """Make the org's tag of the built-in workflow, once in its life: a deleted one stays deleted.
+
+    Whether it may be there now and was not before.
+    """
+    if Tag.objects.for_org(org_id).filter(name=BUILT_IN).exists():
+        return False
+    with contextlib.suppress(Conflict):  # somebody else's first run was faster
+        workflows.create_workflow(
+            actor=Actor.system(org_id), tag=BUILT_IN, definition=_read(BUILT_IN), message="Built in"
+        )
+    return True
 
 
 def check_inputs(definition: dict[str, Any], inputs: dict[str, Any]) -> None:
@@ -38,7 +62,6 @@ def check_inputs(definition: dict[str, Any], inputs: dict[str, Any]) -> None:
         raise ValidationFailed(details=faults)
 
 
-@functools.cache
 def _read(workflow: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((_FOLDER / f"{workflow}.json").read_text(encoding="utf-8"))
     return found
@@ -46,4 +69,4 @@ def _read(workflow: str) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(json.loads(schema))
+    return compiled(json.loads(schema))

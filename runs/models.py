@@ -8,11 +8,12 @@ from orchestrator.core.ids import uuid7
 from orchestrator.identity.models import Organization
 from orchestrator.identity.querysets import OrgQuerySet
 from runs.states import NodeStatus, Phase, RunStatus
-from versioning.models import Blob
+from versioning.models import Artifact
 
 
 class Run(models.Model):
-    """One execution of one frozen workflow version.
+    """One execution of one frozen workflow version: ``artifact`` is the version that was asked for under the tag
+    ``workflow``, ``snapshot`` the run_snapshot with its definition.
 
     ``lease_token`` is the fence: every claim and every cancel adds 1, and a worker's write names the one that it holds.
     ``next_sequence`` and ``last_event_at`` order the run's log; whoever writes an event holds the row's lock or the
@@ -22,7 +23,9 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     workflow = models.CharField(max_length=200)
-    definition = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    # RESTRICT, not PROTECT: an org may go with all that it has.
+    artifact = models.ForeignKey(Artifact, on_delete=models.RESTRICT, related_name="+", db_index=False)
+    snapshot = models.ForeignKey(Artifact, on_delete=models.RESTRICT, related_name="+", db_index=False)
     inputs = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     output = models.JSONField(null=True)
@@ -47,6 +50,8 @@ class Run(models.Model):
             models.Index(fields=["org", "id"], name="run_by_org"),
             models.Index(fields=["org", "status", "id"], name="run_by_status"),
             models.Index(fields=["org", "workflow", "id"], name="run_by_workflow"),
+            models.Index(fields=["artifact", "id"], name="run_by_artifact"),
+            models.Index(fields=["snapshot", "id"], name="run_by_snapshot"),
             # The sweeper's: as small as the work in hand, however many runs are finished.
             models.Index(fields=["status", "id"], name="run_active", condition=Q(status__in=["queued", "running"])),
         ]

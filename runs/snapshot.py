@@ -8,15 +8,12 @@ import orjson
 
 from runs.engine.plan import NodeState
 from runs.models import Run, RunNode
-from versioning.models import Blob
+from versioning.models import Artifact
 
 
 def definition_of(run: Run) -> dict[str, Any]:
-    """The definition that the run was frozen with.
-
-    Blobs never change, so a parsed one is kept; callers must not write to it.
-    """
-    return _parsed(run.definition_id)
+    """The definition that the run was frozen with; callers must not write to it."""
+    return definition_in(run.snapshot_id)
 
 
 def node_states(run: Run) -> dict[str, NodeState]:
@@ -25,6 +22,9 @@ def node_states(run: Run) -> dict[str, NodeState]:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(blob_id: uuid.UUID) -> dict[str, Any]:
-    definition: dict[str, Any] = orjson.loads(Blob.objects.values_list("content", flat=True).get(pk=blob_id))
+def definition_in(snapshot_id: uuid.UUID) -> dict[str, Any]:
+    """The definition of a run_snapshot. It never changes, so the parsed one is kept; callers must not write to it."""
+    definition: dict[str, Any] = orjson.loads(
+        Artifact.objects.values_list("blob__content", flat=True).get(pk=snapshot_id)
+    )
     return definition

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import cachetools
-from django.db.models import Model, QuerySet, UUIDField
+from django.db.models import BigIntegerField, CharField, Model, PositiveIntegerField, QuerySet, UUIDField
 from django.http import QueryDict
 from django_filters import FilterSet
 
@@ -36,12 +36,16 @@ _cache_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one kind of list is read. ``order`` is one unique column, ``-`` first for descending; ids sort by age."""
+    """How one kind of list is read. ``order`` is one unique column, ``-`` first for descending; ids sort by age.
+
+    ``summarise`` says more about all the filtered rows; it must not cost more with more of them.
+    """
 
     kind: str
     represent: Callable[[Sequence[Any]], list[dict[str, Any]]]
     filters: type[FilterSet] | None = None
     order: str = "-id"
+    summarise: Callable[[QuerySet[Any]], dict[str, Any]] | None = None
 
 
 def answer(
@@ -69,16 +73,18 @@ def kept(key: tuple[Any, ...], build: Callable[[], dict[str, Any]]) -> tuple[byt
 
 
 def _page(listing: Listing, rows: QuerySet[Any], query: QueryDict) -> dict[str, Any]:
-    limit = _limit(query)
-    rows = _after_cursor(listing, _filtered(listing, rows, query), query.get("cursor"))
+    limit = limit_of(query)
+    filtered = _filtered(listing, rows, query)
+    rows = _after_cursor(listing, filtered, query.get("cursor"))
     page: list[Model] = list(rows.order_by(listing.order)[: limit + 1])
     more, page = len(page) > limit, page[:limit]
     column = listing.order.lstrip("-")
-    next_cursor = _encode(getattr(page[-1], column)) if more else None
-    return {"kind": listing.kind, "items": listing.represent(page), "next_cursor": next_cursor}
+    next_cursor = encode_cursor(_written(getattr(page[-1], column))) if more else None
+    found = {"kind": listing.kind, "items": listing.represent(page), "next_cursor": next_cursor}
+    return {**found, "summary": listing.summarise(filtered)} if listing.summarise else found
 
 
-def _limit(query: QueryDict) -> int:
+def limit_of(query: QueryDict) -> int:
     raw = query.get("limit", str(DEFAULT_LIMIT))
     if not (raw.isascii() and raw.isdigit() and len(raw) < 5 and 1 <= int(raw) <= MAX_LIMIT):
         raise ValidationFailed(details={"limit": [f"Must be a whole number from 1 to {MAX_LIMIT}."]})
@@ -104,21 +110,54 @@ def _after_cursor(listing: Listing, rows: QuerySet[Any], cursor: str | None) -> 
     if cursor is None:
         return rows
     column, comparison = listing.order.lstrip("-"), "lt" if listing.order.startswith("-") else "gt"
-    by_id = isinstance(rows.model._meta.get_field(column), UUIDField)
-    return rows.filter(**{f"{column}__{comparison}": _decode(cursor, by_id)})
+    raw = decode_cursor(cursor)
+    try:
+        after = _READ[type(rows.model._meta.get_field(column))](raw)
+    except ValueError as error:
+        raise not_a_cursor() from error
+    return rows.filter(**{f"{column}__{comparison}": after})
 
 
-def _encode(value: uuid.UUID | int) -> str:
-    raw = value.bytes if isinstance(value, uuid.UUID) else b"n" + str(value).encode()
+def encode_cursor(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _decode(cursor: str, by_id: bool) -> uuid.UUID | int:
+def decode_cursor(cursor: str) -> bytes:
+    """Raises ValidationFailed for what is no cursor."""
     try:
-        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        return uuid.UUID(bytes=raw) if by_id else int(raw.removeprefix(b"n"))
+        return base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
     except (ValueError, binascii.Error) as error:
-        raise ValidationFailed(details={"cursor": ["This is not a cursor that we gave."]}) from error
+        raise not_a_cursor() from error
+
+
+def not_a_cursor() -> ValidationFailed:
+    return ValidationFailed(details={"cursor": ["This is not a cursor that we gave."]})
+
+
+def _written(value: uuid.UUID | int | str) -> bytes:
+    if isinstance(value, uuid.UUID):
+        return value.bytes
+    return value.encode() if isinstance(value, str) else b"n" + str(value).encode()
+
+
+def _name(raw: bytes) -> str:
+    text = raw.decode()
+    if "\x00" in text:
+        raise ValueError(text)
+    return text
+
+
+def _number(raw: bytes) -> int:
+    return int(raw.removeprefix(b"n"))
+
+
+# How a cursor is read, by the field that orders the list.
+_READ: Final[dict[type, Callable[[bytes], Any]]] = {
+    UUIDField: lambda raw: uuid.UUID(bytes=raw),
+    CharField: _name,
+    BigIntegerField: _number,
+    PositiveIntegerField: _number,
+}
 
 
 def forget() -> None:

@@ -7,11 +7,12 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
 
 SEGMENT = r"[^/]+"
+NAME = r".+?"  # may have slashes in it, not at its end
 
 
 def route(path: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-    """``path`` with ``{name}`` for one segment, with or without a slash at its end."""
-    pattern = path.strip("/").replace("{", "(?P<").replace("}", rf">{SEGMENT})")
+    """``path`` with ``{id}`` for one segment, ``{tag+}`` for several, with or without a slash at its end."""
+    pattern = path.strip("/").replace("{", "(?P<").replace("+}", f">{NAME})").replace("}", f">{SEGMENT})")
     return re_path(rf"^{pattern}/?$", view, name=name)
 
 

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -37,10 +38,16 @@ class BaseViewSet(ViewSet):
         checked.is_valid(raise_exception=True)
         return checked.validated_data
 
+    def parameters(self, *known: str) -> QueryDict:
+        """The query. Raises ValidationFailed for a parameter that is not ``known``."""
+        query: QueryDict = self.request.query_params
+        if unknown := [name for name in query if name not in (*known, "format")]:
+            raise ValidationFailed(details={name: ["There is no such parameter."] for name in unknown})
+        return query
+
     def no_parameters(self) -> None:
         """Raises ValidationFailed for any query parameter, on endpoints that take none."""
-        if unknown := [name for name in self.request.query_params if name != "format"]:
-            raise ValidationFailed(details={name: ["There is no such parameter."] for name in unknown})
+        self.parameters()
 
     def path_id(self, text: str) -> uuid.UUID:
         """An id from the path; a malformed one names nothing. Raises NotFound."""

@@ -16,8 +16,12 @@ def canonical_json(document: Any) -> bytes:
 
     Raises ValidationFailed for what has no exact form: NaN, infinities, integers beyond 2^53, lone surrogates.
     """
+    return _written(document, _plain(document))
+
+
+def _written(document: Any, plain: bool) -> bytes:
     try:
-        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS) if _plain(document) else rfc8785.dumps(document)
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS) if plain else rfc8785.dumps(document)
     except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
         raise ValidationFailed(f"The document has no canonical JSON form: {error}") from error
 
@@ -27,8 +31,9 @@ def canonical_document(document: Any) -> bytes:
 
     RFC 8785 writes the float 4e16 as an integer, which no reader may take for exact. Raises ValidationFailed then, too.
     """
-    written = canonical_json(document)
-    if not _plain(document):
+    plain = _plain(document)
+    written = _written(document, plain)
+    if not plain:
         canonical_json(orjson.loads(written))
     return written
 
@@ -48,10 +53,7 @@ def _plain(value: Any) -> bool:
                 return False
         return True
     if kind is list:
-        for member in value:
-            if not _plain(member):
-                return False
-        return True
+        return all(map(_plain, value))
     if kind is int:
         return bool(-_MAX_EXACT <= value <= _MAX_EXACT)
     return kind is bool or value is None

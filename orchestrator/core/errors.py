@@ -69,6 +69,13 @@ class IdempotencyConflict(Conflict):
     default_message = "The first request with this Idempotency-Key is still running."
 
 
+class MergeConflict(Conflict):
+    """``details`` has ``conflicts``: kind, JSON Pointer and the value on each side."""
+
+    type = "merge_conflict"
+    default_message = "The two sides changed the same things; say which is right in `resolutions`."
+
+
 class PreconditionFailed(OrchestratorError):
     type, status = "precondition_failed", 412
     default_message = "The resource has changed since you read it."

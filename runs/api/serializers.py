@@ -18,7 +18,9 @@ class StartRun(StrictSerializer):
     max_days = serializers.IntegerField(required=False, min_value=1, max_value=30)
     budget_usd_cents = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000_000)
     workflow = serializers.CharField(required=False, max_length=200)
-    ref = serializers.CharField(required=False, max_length=200)
+    ref = serializers.CharField(
+        required=False, max_length=300, help_text="Any ref; ~2, @{3} and 3 are of the workflow's tag."
+    )
     inputs = serializers.DictField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +49,7 @@ class RunBody(serializers.Serializer):
 
     id = serializers.UUIDField()
     workflow = serializers.CharField()
+    artifact_id = serializers.UUIDField()
     definition = serializers.CharField()
     inputs = serializers.DictField()
     status = serializers.CharField()
@@ -93,11 +96,12 @@ def _time(moment: Any) -> str | None:
 
 
 def run_json(run: Run) -> dict[str, Any]:
-    """``run`` with its ``definition`` loaded (select_related)."""
+    """``run`` with its ``snapshot`` loaded (select_related)."""
     return {
         "id": str(run.id),
         "workflow": run.workflow,
-        "definition": run.definition.digest,
+        "artifact_id": str(run.artifact_id),
+        "definition": run.snapshot.definition_digest,
         "inputs": run.inputs,
         "status": run.status,
         "output": run.output,

@@ -1,5 +1,7 @@
 from orchestrator.api.routes import actions, route
 from orchestrator.api.schema import document_stream
+from runs.api.schemas import SchemaViewSet
+from runs.api.usage import ArtifactRunsViewSet, WorkflowRunsViewSet
 from runs.api.viewsets import RunEventViewSet, RunViewSet
 from runs.views import event_stream
 
@@ -19,4 +21,11 @@ urlpatterns = [
     route("runs/{run_id}/events", actions(RunEventViewSet, get="list"), "run-events"),
     route("runs/{run_id}/events/stream", event_stream, "run-events-stream"),
     route("collab/state/runs", actions(RunViewSet, get="list"), "state-runs"),
+]
+
+# Under the canonical base only: seed 003's other mount is of runs.
+versions_urlpatterns = [
+    route("schemas/workflow", actions(SchemaViewSet, get="workflow"), "schema-workflow"),
+    route("workflows/{tag+}/runs", actions(WorkflowRunsViewSet, get="list"), "workflow-runs"),
+    route("artifacts/{artifact_id}/runs", actions(ArtifactRunsViewSet, get="list"), "artifact-runs"),
 ]

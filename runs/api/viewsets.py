@@ -33,7 +33,7 @@ class RunViewSet(BaseViewSet):
     listing = Listing("runs", lambda rows: [run_json(run) for run in rows], RunFilter)
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[Run]:
-        return Run.objects.for_org(org_id).select_related("definition")
+        return Run.objects.for_org(org_id).select_related("snapshot")
 
     def run(self, run_id: str) -> Run:
         run = self.list_rows(self.actor.org_id).filter(pk=self.path_id(run_id)).first()

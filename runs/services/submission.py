@@ -10,7 +10,7 @@ from runs import definitions
 from runs.engine import dispatch
 from runs.models import Run
 from runs.services.journal import record_run
-from versioning.services import put_blob
+from runs.snapshot import definition_in
 
 
 @transaction.atomic
@@ -19,14 +19,14 @@ def start_run(
 ) -> Run:
     """A queued run of a frozen version of ``workflow``. Its row and event are durable before any worker hears of it.
 
-    Raises PermissionDenied, and ValidationFailed for an unknown workflow or inputs that break its schema.
+    Raises PermissionDenied, and ValidationFailed for an unknown workflow or ref, or inputs that break its schema.
     """
     actor.require("write")
-    definition = definitions.load(workflow, ref)
-    definitions.check_inputs(definition, inputs)
+    pinned = definitions.pin(actor, workflow, ref)
+    definitions.check_inputs(definition_in(pinned.snapshot_id), inputs)
     run = Run.objects.create(
-        org_id=actor.org_id, workflow=workflow, inputs=inputs, created_by=str(actor), created_at=clock.now(),
-        definition_id=put_blob(org_id=actor.org_id, content=definitions.canonical(workflow)),
+        org_id=actor.org_id, workflow=workflow, artifact_id=pinned.artifact_id, snapshot_id=pinned.snapshot_id,
+        inputs=inputs, created_by=str(actor), created_at=clock.now(),
     )  # fmt: skip
     record_run(actor, "run_created", run)
     transaction.on_commit(lambda: dispatch.dispatch(run.id))

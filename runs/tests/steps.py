@@ -16,7 +16,8 @@ from runs.nodes import registry
 from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.services import progress, submission
 from runs.services.progress import Execution, Outcome
-from versioning.models import Blob
+from versioning.models import Artifact
+from versioning.services.blobs import put_blob
 
 PARIS = "Plan a trip to Paris"
 ME, OTHER = "elsewhere:1:me", "elsewhere:2:other"
@@ -30,8 +31,14 @@ def start(person: Person, prompt: str = PARIS, **inputs: Any) -> Run:
 def start_graph(person: Person, nodes: dict[str, Any], **definition: Any) -> Run:
     """A queued run of a workflow of one's own."""
     content = canonical_json({"nodes": nodes, **definition})
-    blob, _ = Blob.objects.get_or_create(org=person.org, digest=digest(content), defaults={"content": content.decode()})
-    return Run.objects.create(org=person.org, workflow="of-a-test", definition=blob, created_by="system")
+    blob_id = put_blob(org_id=person.org.id, content=content)
+    snapshot, _ = Artifact.objects.get_or_create(
+        org=person.org, kind="run_snapshot", blob_id=blob_id, definition_digest=digest(content),
+        defaults={"node_count": len(nodes), "edge_count": 0, "author": "system"},
+    )  # fmt: skip
+    return Run.objects.create(
+        org=person.org, workflow="of-a-test", artifact=snapshot, snapshot=snapshot, created_by="system"
+    )
 
 
 def carry(run: Run, holder: str = ME) -> Run:

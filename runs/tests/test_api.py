@@ -163,7 +163,8 @@ def test_reading_costs_the_same_queries_however_much_there_is(alice: Person, pat
     lists.forget()
     few = _queries(alice, path.format(run=run.id))
     Run.objects.bulk_create(
-        Run(org=alice.org, workflow="w", definition_id=run.definition_id, created_by="system") for _ in range(200)
+        Run(org=alice.org, workflow="w", artifact_id=run.artifact_id, snapshot_id=run.snapshot_id, created_by="system")
+        for _ in range(200)
     )
     while execution.current:
         step(execution)
@@ -183,7 +184,8 @@ def test_a_run_is_told_whole(alice: Person) -> None:
     answer = get(alice, f"/runs/{run.id}")
     body = answer.json()
     assert body == {
-        "id": str(run.id), "workflow": "agent-graph", "definition": run.definition.digest,
+        "id": str(run.id), "workflow": "agent-graph", "artifact_id": str(run.artifact_id),
+        "definition": run.snapshot.definition_digest,
         "inputs": {"prompt": "Plan a trip to Paris", "max_days": 4}, "status": "succeeded", "output": run.output,
         "error": None,
         "created_by": str(alice.actor), "created_at": clock.rfc3339(run.created_at),

@@ -32,8 +32,8 @@ def finish(run: Run) -> Run:
 def add_runs(run: Run, number: int, **fields: Any) -> None:
     """Copies of ``run``, newer than it."""
     Run.objects.bulk_create(
-        Run(org_id=run.org_id, workflow=run.workflow, definition_id=run.definition_id, inputs=run.inputs,
-            created_by=run.created_by, **fields)
+        Run(org_id=run.org_id, workflow=run.workflow, artifact_id=run.artifact_id, snapshot_id=run.snapshot_id,
+            inputs=run.inputs, created_by=run.created_by, **fields)
         for _ in range(number)
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def test_runs_of_one_definition_share_its_frozen_copy(alice: Person, mallory: Pe
     post(alice.client, BODY)
     post(mallory.client, BODY)
     assert sorted(Blob.objects.values_list("org_id", flat=True)) == sorted([alice.org.id, mallory.org.id])
-    blobs = Run.objects.filter(org=alice.org).values_list("definition_id", flat=True).distinct()
+    blobs = Run.objects.filter(org=alice.org).values_list("snapshot__blob_id", flat=True).distinct()
     assert len(blobs) == 1
 
 

@@ -9,6 +9,8 @@ from conftest import Person
 from tests.contract.routes import Route
 
 MARK = "only-alices-org-may-read-this"
+# What a resource must be asked with.
+QUERIES = {"/api/v1/diff": "?from={artifact_id}&to={tag}"}
 
 
 @pytest.fixture
@@ -21,7 +23,13 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
         found: dict[str, Any] = response.json()
         return found
 
+    workflow = {"tag": f"team/{MARK}", "definition": {"nodes": {"a": {"type": "planner"}}}}
+    version = made("/api/v1/workflows", workflow)["artifact"]["id"]
+    operations = [{"op": "add", "path": "/description", "value": MARK}]
     return {
+        "tag": workflow["tag"],
+        "artifact_id": version,
+        "patch_id": made("/api/v1/patches", {"tag": workflow["tag"], "operations": operations})["id"],
         "task_id": made("/api/v1/collab/tasks", {"title": MARK})["id"],
         "run_id": made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"],
         "key_id": made("/api/v1/api-keys", {"name": MARK, "scopes": ["read"]})["id"],
@@ -39,6 +47,6 @@ def path_of(estate: Mapping[str, str]) -> Callable[[Route], str]:
     def path(route: Route) -> str:
         unknown = [name for name in route.parameters if name not in estate]
         assert not unknown, f"Teach tests/contract/conftest.py what {unknown} in {route} names."
-        return route.path(estate)
+        return route.path(estate) + QUERIES.get(route.template, "").format(**estate)
 
     return path

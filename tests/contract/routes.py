@@ -107,7 +107,7 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[Route]:
 
 
 def _template(path: str) -> str:
-    text = re.sub(r"\(\?P<(\w+)>\[\^/\]\+\)", r"{\1}", path)  # our route()
+    text = re.sub(r"\(\?P<(\w+)>(?:\[\^/\]\+|\.\+\?)\)", r"{\1}", path)  # our route()
     text = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", text)  # Django's path()
     text = text.removesuffix("$").removesuffix("?").rstrip("/") or "/"
     assert re.fullmatch(r"[\w{}/.-]+", text), f"Teach tests/contract/routes.py to read the route {path!r}."

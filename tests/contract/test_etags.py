@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from conftest import Person, make_person
+from tests.contract.conftest import MARK
 from tests.contract.routes import Route, api_calls, api_routes
 from tests.contract.shape import assert_error
 
@@ -24,13 +25,18 @@ GUARDED_WRITES = [
     for route, method in api_calls()
     if method in ("put", "patch", "delete") and route.parameters and route.parameters[-1] in GUARDED
 ]
-BODIES = {"put": b'{"title": "written"}', "patch": b'{"title": "written"}', "delete": b""}
+TASK = b'{"title": "written"}'
+BODIES = {
+    "task_id": {"put": TASK, "patch": TASK},
+    "tag": {"put": f'{{"tag": "team/{MARK}~1"}}'.encode(), "patch": b'{"protected": true}'},
+}
 STALE = f'"{"0" * 64}"'
 
 
 def send(client: Client, method: str, path: str, **headers: str) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.generic(method.upper(), path, BODIES[method], content_type="application/json", headers=named)
+    bodies = BODIES["tag" if "/tags/" in path else "task_id"]
+    return client.generic(method.upper(), path, bodies.get(method, b""), content_type="application/json", headers=named)
 
 
 @pytest.mark.parametrize("route", READABLE, ids=str)

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from orchestrator.core.canonical import canonical_document, canonical_json
 from orchestrator.core.errors import ValidationFailed

@@ -7,6 +7,7 @@ from django.test import Client
 from conftest import Person
 from orchestrator.events.models import Event
 from orchestrator.identity.models import Organization, User
+from versioning.models import Tag
 
 
 def seed(*arguments: str) -> str:
@@ -31,8 +32,9 @@ def test_it_makes_what_the_seeds_name_and_once_only() -> None:
     assert log_in("password") == 200
     user = User.objects.get()
     assert (str(user.id), user.is_staff) == ("00000000-0000-0000-0000-000000000002", True)
+    assert [tag.name for tag in Tag.objects.live()] == ["agent-graph"]
     events = Event.objects.count()
-    assert seed().startswith("There already")
+    assert [line.split(":")[0] for line in seed().splitlines()] == ["There already", "There already, or deleted"]
     assert (Organization.objects.count(), User.objects.count(), Event.objects.count()) == (1, 1, events)
 
 

@@ -6,14 +6,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.identity import services
+from orchestrator.identity import seeds, services
 from orchestrator.identity.models import Membership
 
 COMMON_PASSWORD = "password"  # noqa: S105  the default that the seeds write, known to everybody
 
 
 class Command(BaseCommand):
-    help = "Makes the organization 'default' and its owner DEV_USER_EMAIL, unless they are there already."
+    help = "Makes the organization 'default', its owner DEV_USER_EMAIL and its workflow, unless they are there."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--force", action="store_true", help="also where DEBUG is off")
@@ -29,6 +29,8 @@ class Command(BaseCommand):
         except OrchestratorError as error:
             raise CommandError(error.message) from error
         self._report(member, made)
+        for line in seeds.plant(member.org_id):
+            self.stdout.write(line)
 
     def _report(self, member: Membership, made: bool) -> None:
         what = "Made" if made else "There already:"

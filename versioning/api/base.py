@@ -1,0 +1,43 @@
+"""What the viewsets of tags and workflows share: the tag of the path, and If-Match for it."""
+
+from orchestrator.api.viewsets import BaseViewSet
+from orchestrator.core.errors import NotFound, PreconditionFailed
+from versioning import refs
+from versioning.api.answers import workflow_json
+from versioning.api.serializers import tag_json
+from versioning.models import Artifact, Tag
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+class VersioningViewSet(BaseViewSet):
+    max_body_bytes = MAX_BODY_BYTES
+
+    def tag(self, name: str) -> Tag:
+        """The tag of the path. Raises NotFound, with the words that every path has that names nothing."""
+        try:
+            return refs.live_tag(self.actor.org_id, name)
+        except NotFound:
+            raise NotFound from None
+
+    def named_tag(self, name: str) -> Tag:
+        """The tag that a body names. Raises NotFound."""
+        return refs.live_tag(self.actor.org_id, name)
+
+    def ref(self, ref: str) -> Artifact:
+        return refs.resolve(self.actor.org_id, ref)
+
+    def required_version(self, tag: Tag) -> int | None:
+        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match.
+
+        A tag and the workflow under it are two resources with one state: the ETag of either will do.
+        """
+        try:
+            self.check_if_match(tag_json(tag))
+        except PreconditionFailed:
+            self.check_if_match(workflow_json(tag))
+        return None if self.request.headers["If-Match"].strip() == "*" else tag.version
+
+    def asked_version(self, tag: Tag) -> int | None:
+        """The same where If-Match may be left out."""
+        return self.required_version(tag) if "If-Match" in self.request.headers else None

@@ -1,0 +1,143 @@
+"""The graph of versions: ancestors, common ancestors, first parents, logs.
+
+``depth`` falls on every way down, so a window of depths holds all that can matter inside it: no question here reads a
+whole history, however long it is. Compactions are looked through: they are content said again, not history.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from orchestrator.core import sql
+from versioning.models import Artifact, ArtifactKind
+
+_WINDOW: Final = 64
+_ANCESTORS: Final = """
+    WITH RECURSIVE line (id) AS (
+        SELECT id FROM versioning_artifact WHERE org_id = %s AND id IN ({starts})
+        UNION
+        SELECT p.id FROM line l JOIN versioning_artifact a ON a.id = l.id
+        JOIN versioning_artifact p ON p.id IN (a.base_id, a.merged_id) WHERE p.depth >= %s
+    )
+    SELECT a.id, a.base_id, a.merged_id, a.depth, a.kind FROM line JOIN versioning_artifact a ON a.id = line.id
+"""
+# ``steps`` does not count a compaction, so that its base is as far away as if it were not there.
+_FIRST_PARENT: Final = """
+    WITH RECURSIVE line (id, base_id, compaction, steps) AS (
+        SELECT id, base_id, 0, 0 FROM versioning_artifact WHERE id = %s
+        UNION ALL
+        SELECT a.id, a.base_id, CASE WHEN a.kind = 'workflow' AND a.base_id IS NOT NULL THEN 1 ELSE 0 END,
+            l.steps + CASE WHEN a.kind = 'workflow' AND a.base_id IS NOT NULL THEN 0 ELSE 1 END
+        FROM line l JOIN versioning_artifact a ON a.id = l.base_id WHERE l.steps < %s
+    )
+    SELECT id FROM line WHERE steps = %s AND compaction = 0
+"""
+
+
+class Version(NamedTuple):
+    """An artifact's place in the graph."""
+
+    id: uuid.UUID
+    base_id: uuid.UUID | None
+    merged_id: uuid.UUID | None
+    depth: int
+    kind: str
+
+    @property
+    def is_compaction(self) -> bool:
+        return self.kind == ArtifactKind.WORKFLOW and self.base_id is not None
+
+    @property
+    def order(self) -> tuple[int, bool, bytes]:
+        """Every version is behind its parents."""
+        return self.depth, self.is_compaction, self.id.bytes
+
+    @property
+    def parent_ids(self) -> list[uuid.UUID]:
+        return [parent for parent in (self.base_id, self.merged_id) if parent is not None]
+
+
+def ancestors(org_id: uuid.UUID, starts: Iterable[uuid.UUID], floor: int) -> dict[uuid.UUID, Version]:
+    """The versions ``starts`` and all their ancestors at or above the depth ``floor``."""
+    ids = list(starts)
+    statement = _ANCESTORS.format(starts=", ".join(["%s"] * len(ids)))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [sql.adapt(value) for value in (org_id, *ids, floor)])
+        rows = cursor.fetchall()
+    found = (Version(_uuid(row[0]), _optional(row[1]), _optional(row[2]), row[3], row[4]) for row in rows)
+    return {version.id: version for version in found}
+
+
+def merge_base(one: Artifact, other: Artifact) -> uuid.UUID | None:
+    """The best common ancestor: the deepest one, which is nobody's ancestor among them. None for strangers.
+
+    Where histories cross, several are as good; the one with the greatest id is taken, from either side the same.
+    """
+    window = _WINDOW
+    while True:
+        floor = max(0, min(one.depth, other.depth) - window)
+        ours = ancestors(one.org_id, [one.id], floor)
+        common = ours.keys() & ancestors(one.org_id, [other.id], floor).keys()
+        if common or floor == 0:
+            break
+        window *= 4
+    best = max((ours[id_] for id_ in common), key=lambda version: (version.depth, version.id.bytes), default=None)
+    return best.id if best else None
+
+
+def is_ancestor(older: Artifact, younger: Artifact) -> bool:
+    """Whether ``older`` is ``younger`` or in its history."""
+    return older.id in ancestors(younger.org_id, [younger.id], older.depth)
+
+
+def first_parent(artifact: Artifact, steps: int) -> uuid.UUID | None:
+    """The version ``steps`` first parents before ``artifact``; None when its history is shorter."""
+    found = sql.row(_FIRST_PARENT, [artifact.id, steps, steps])
+    return _uuid(found[0]) if found else None
+
+
+def page(
+    org_id: uuid.UUID, frontier: Sequence[uuid.UUID], depth: int, limit: int
+) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    """``limit`` versions at and below ``frontier``, none deeper than ``depth``, children first, and the frontier of the
+    rest. Reads about as many rows as it gives.
+    """
+    window = limit + 1
+    while True:
+        floor = max(0, depth - window)
+        loaded = ancestors(org_id, frontier, floor)
+        if floor == 0 or sum(not version.is_compaction for version in loaded.values()) > limit:
+            break
+        window *= 4
+    listed: list[Version] = []
+    passed: set[uuid.UUID] = set()
+    for version in sorted(loaded.values(), key=lambda version: version.order, reverse=True):
+        if len(listed) == limit:
+            break
+        passed.add(version.id)
+        if not version.is_compaction:
+            listed.append(version)
+    rest = {parent for id_ in passed for parent in loaded[id_].parent_ids} | set(frontier)
+    return [version.id for version in listed], sorted(rest - passed)
+
+
+def parents_of(artifacts: Iterable[Artifact]) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """Each version's parents as history tells them: through compactions. One query."""
+    rows = list(artifacts)
+    bases = {row.base_id for row in rows if row.base_id}
+    through = dict(
+        Artifact.objects.filter(id__in=bases, kind=ArtifactKind.WORKFLOW, base__isnull=False).values_list("id", "base")
+    )
+    named = ((row.id, (row.base_id, row.merged_id)) for row in rows)
+    return {id_: [through.get(parent) or parent for parent in parents if parent] for id_, parents in named}
+
+
+def _uuid(value: object) -> uuid.UUID:
+    """SQLite gives text."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+
+
+def _optional(value: object) -> uuid.UUID | None:
+    return None if value is None else _uuid(value)
