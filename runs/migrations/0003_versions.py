@@ -17,9 +17,9 @@ def snapshots(apps, schema_editor):
     for blob_id, org_id, digest, content in frozen.distinct():
         nodes = json.loads(content)["nodes"]
         edges = sum(len(node.get("needs", [])) for node in nodes.values())
-        snapshot = Artifact.objects.create(
-            id=uuid7(), org_id=org_id, kind="run_snapshot", blob_id=blob_id, definition_digest=digest,
-            node_count=len(nodes), edge_count=edges, author="system",
+        counted = {"id": uuid7(), "blob_id": blob_id, "node_count": len(nodes), "edge_count": edges, "author": "system"}
+        snapshot, _ = Artifact.objects.get_or_create(
+            org_id=org_id, kind="run_snapshot", definition_digest=digest, defaults=counted
         )
         Run.objects.filter(definition_id=blob_id).update(artifact=snapshot, snapshot=snapshot)
 

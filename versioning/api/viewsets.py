@@ -232,10 +232,12 @@ class MergeViewSet(VersioningViewSet):
     def create(self, request: Request) -> Response:
         """Three-way merge of `from` into the tag `into`. With `dry_run`: 200, and what would come of it."""
         body = self.body(bodies.Merge)
-        dry_run, into, theirs = body.pop("dry_run"), body.pop("into"), self.ref(body.pop("from"))
+        dry_run, into, source = body.pop("dry_run"), body.pop("into"), body.pop("from")
+        theirs = self.ref(source)
+        body["message"] = body.get("message") or f"Merge {source} into {into}"
         version = self.asked_version(self.named_tag(into))
         if dry_run:
-            body.pop("message", None)
+            body.pop("message")
             return self.resource(_proposed(merges.propose_merge(
                 actor=self.actor, into=into, theirs=theirs, version=version, **body,
             )))  # fmt: skip

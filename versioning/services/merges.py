@@ -64,7 +64,7 @@ def merge_tag(
     sides = _merge_sides(actor, into, theirs, version)
     proposal = _clean(sides, resolutions)
     prepared = artifacts.prepare_merge(sides.ours, theirs, proposal.operations, proposal.definition)
-    return workflows.commit(actor, sides.tag, prepared, MoveKind.MERGE, message or f"Merge into {into}")
+    return workflows.commit(actor, sides.tag, prepared, MoveKind.MERGE, message)
 
 
 def revert(
