@@ -6,6 +6,7 @@ import re
 import uuid
 from typing import Final
 
+from orchestrator.core import sql
 from orchestrator.core.errors import NotFound, ValidationFailed
 from orchestrator.core.ids import parse_uuid
 from versioning import lineage
@@ -16,6 +17,8 @@ _MAX_STEPS: Final = 1_000_000
 _REF: Final = re.compile(r"(?P<name>(?:sha256:)?[A-Za-z0-9._/-]+)(?:@\{(?P<move>\d{1,9})\})?(?P<steps>(?:~\d{0,7})*)")
 _TAG: Final = re.compile(rf"[A-Za-z0-9._/-]{{1,{MAX_TAG_NAME}}}")
 _HEX: Final = re.compile(rf"[0-9a-f]{{{MIN_DIGEST_PREFIX},64}}")
+_LIVE: Final = "SELECT * FROM versioning_tag WHERE org_id = %s AND name = %s AND artifact_id IS NOT NULL"
+_ARTIFACT: Final = "SELECT * FROM versioning_artifact WHERE id = %s"
 # Last words of our own paths: /tags/a/undo is an action on "a", so a tag "a/undo" could not be asked for.
 RESERVED: Final = frozenset({"history", "log", "move", "redo", "revert", "runs", "undo"})
 
@@ -54,9 +57,17 @@ def resolve(org_id: uuid.UUID, ref: str) -> Artifact:
 
 def live_tag(org_id: uuid.UUID, name: str) -> Tag:
     """The tag with its artifact. Raises NotFound, for a deleted one too."""
-    tag = Tag.objects.for_org(org_id).live().select_related("artifact").filter(name=name).first()
+    tag = find_tag(org_id, name)
     if tag is None:
         raise NotFound(f"There is no tag {name[:MAX_TAG_NAME]!r}.")
+    return tag
+
+
+def find_tag(org_id: uuid.UUID, name: str) -> Tag | None:
+    """The live tag with its artifact, or None. Every request about versions asks this."""
+    tag = sql.instance(Tag, _LIVE, [org_id, name]) if _TAG.fullmatch(name) else None
+    if tag is not None:
+        tag.artifact = sql.instance(Artifact, _ARTIFACT, [tag.artifact_id])
     return tag
 
 
@@ -76,8 +87,7 @@ def _as_of(org_id: uuid.UUID, name: str, number: int) -> Artifact:
 
 
 def _named(org_id: uuid.UUID, name: str) -> Artifact:
-    tag = Tag.objects.for_org(org_id).live().select_related("artifact").filter(name=name).first()
-    if tag is not None and tag.artifact is not None:
+    if (tag := find_tag(org_id, name)) is not None and tag.artifact is not None:
         return tag.artifact
     if artifact_id := parse_uuid(name):
         found = Artifact.objects.for_org(org_id).filter(pk=artifact_id).first()

@@ -8,10 +8,13 @@ import operator
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from django.db import connection
+from django.db.models import Model
+
+M = TypeVar("M", bound=Model)
 
 
 def run(statement: str, values: Sequence[Any]) -> int:
@@ -27,6 +30,11 @@ def row(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
         cursor.execute(statement, [adapt(value) for value in values])
         found: tuple[Any, ...] | None = cursor.fetchone()
         return found
+
+
+def instance(model: type[M], statement: str, values: Sequence[Any]) -> M | None:
+    """The first row of the answer, which has all columns of ``model``, as an instance of it; or None."""
+    return next(iter(model._default_manager.raw(statement, [adapt(value) for value in values])), None)
 
 
 def insert(statement: str, rows: Sequence[Sequence[Any]]) -> None:
