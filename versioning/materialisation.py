@@ -15,6 +15,7 @@ from django.db import connection
 
 from orchestrator.core import sql
 from orchestrator.core.canonical import canonical_json, digest
+from orchestrator.core.errors import NotFound
 from versioning.documents import patch
 from versioning.models import Artifact
 
@@ -50,7 +51,7 @@ def definition_of(artifact: Artifact) -> dict[str, Any]:
 
 
 def content_of(artifact: Artifact) -> bytes:
-    """The version's definition as canonical JSON. Raises Corrupt."""
+    """The version's definition as canonical JSON. Raises Corrupt, and NotFound when gc was faster."""
     key = (artifact.org_id, artifact.definition_digest)
     with _cache_lock:
         content = _cache.get(key)
@@ -74,6 +75,8 @@ def _made(artifact: Artifact) -> bytes:
     with connection.cursor() as cursor:
         cursor.execute(_CHAIN, [sql.adapt(value) for value in (artifact.id, artifact.org_id, artifact.org_id)])
         chain = cursor.fetchall()
+    if not chain:
+        raise NotFound("This version has just been collected.")
     definition = orjson.loads(chain[0][1])
     for operations, _ in chain[1:]:
         definition = patch.reapply(definition, orjson.loads(operations))

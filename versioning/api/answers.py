@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from orchestrator.core.errors import NotFound
 from versioning import lineage
 from versioning.api.serializers import artifact_json, tag_json
 from versioning.documents import diff
@@ -37,7 +38,9 @@ def workflow_rows(tags: Sequence[Tag]) -> list[dict[str, Any]]:
 def patch_json(patch: Artifact) -> dict[str, Any]:
     """A patch_set: its operations, and what they changed."""
     version = version_json(patch)
-    base = Artifact.objects.get(pk=uuid.UUID(version["parents"][0]))
+    base = Artifact.objects.filter(pk=version["parents"][0]).first()
+    if base is None:  # gc was faster
+        raise NotFound
     operations = orjson.loads(patch.blob.content)
     changes = diff.changes(definition_of(base), definition_of(patch))
     return {**version, "base_id": str(base.id), "operations": operations, "diff": changes}

@@ -88,9 +88,11 @@ def forget_unneeded(blob_ids: Sequence[uuid.UUID]) -> list[int]:
     return [size for (size,) in _rows(_FORGET_MANY.format(ids=_places(free), size=_size()), free)]
 
 
-def shared_lock() -> str:
-    """PostgreSQL: nobody takes the row away until this transaction has said what refers to it."""
-    return " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+def shared_lock(of: str = "") -> str:
+    """PostgreSQL: nobody takes the row (of that table) away until this transaction has said what refers to it."""
+    if connection.vendor != "postgresql":
+        return ""
+    return f" FOR KEY SHARE OF {of}" if of else " FOR KEY SHARE"
 
 
 def _size() -> str:

@@ -8,6 +8,7 @@ from orchestrator.core import sql
 from orchestrator.identity.actors import Actor
 from versioning import refs
 from versioning.services import artifacts
+from versioning.services.blobs import shared_lock
 
 _HEAD: Final = """
     SELECT a.id, s.id FROM versioning_tag t JOIN versioning_artifact a ON a.id = t.artifact_id
@@ -31,7 +32,7 @@ def pin(*, actor: Actor, tag: str, ref: str | None = None) -> Pin:
 
     Raises NotFound for a tag or a version that is not there, ValidationFailed for what is not a ref.
     """
-    if ref is None and (found := sql.row(_HEAD, [actor.org_id, tag])):
+    if ref is None and (found := sql.row(_HEAD + shared_lock(of="s"), [actor.org_id, tag])):
         return Pin(uuid.UUID(str(found[0])), uuid.UUID(str(found[1])))
     head = refs.live_tag(actor.org_id, tag)
     version = head.artifact if ref is None else refs.resolve(actor.org_id, _whole(tag, ref))

@@ -1,9 +1,9 @@
 """Differences: applied, they make the one document of the other; read, they name nodes, edges and fields."""
 
 import copy
+import json
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import example, given, strategies as st
 
@@ -40,7 +40,7 @@ def test_the_operations_make_the_one_of_the_other(a: Any, b: Any) -> None:
     assert same(patch.apply(copy.deepcopy(a), operations), b)
     assert bool(operations) is not same(a, b)
     assert not containers(operations) & (containers(a) | containers(b))
-    assert orjson.loads(orjson.dumps(operations)) == operations
+    assert json.loads(json.dumps(operations)) == operations
 
 
 @given(OBJECTS, OBJECTS)
@@ -147,7 +147,7 @@ def test_no_changes_are_the_same_document(a: Any, b: Any) -> None:
     assert diff.is_empty(found) is same(a, b)
     assert diff.is_empty(diff.changes(a, copy.deepcopy(a)))
     assert not containers(found) & (containers(a) | containers(b))
-    assert orjson.loads(orjson.dumps(found)) == found
+    assert json.loads(json.dumps(found)) == found
 
 
 @given(DEFINITIONS, DEFINITIONS)
