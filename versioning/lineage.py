@@ -5,7 +5,7 @@ whole history, however long it is. Compactions are looked through: they are cont
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final, NamedTuple
 
 from django.db import connection
@@ -70,21 +70,31 @@ def ancestors(org_id: uuid.UUID, starts: Iterable[uuid.UUID], floor: int) -> dic
     return {version.id: version for version in found}
 
 
-def merge_base(one: Artifact, other: Artifact) -> uuid.UUID | None:
-    """The best common ancestor: the deepest one, which is nobody's ancestor among them. None for strangers.
-
-    Where histories cross, several are as good; the one with the greatest id is taken, from either side the same.
+def merge_bases(one: Artifact, other: Artifact) -> list[uuid.UUID]:
+    """The common ancestors that are nobody's ancestor among them, in one order from either side. None for strangers;
+    several where histories cross. Compactions are looked through.
     """
     window = _WINDOW
     while True:
         floor = max(0, min(one.depth, other.depth) - window)
-        ours = ancestors(one.org_id, [one.id], floor)
-        common = ours.keys() & ancestors(one.org_id, [other.id], floor).keys()
-        if common or floor == 0:
+        sides = [ancestors(one.org_id, [end.id], floor) for end in (one, other)]
+        common = sides[0].keys() & sides[1].keys()
+        # What one side has for itself is known whole: no path leads around the common ones to one below the floor.
+        if floor == 0 or any(_is_whole(side, common) for side in sides):
             break
         window *= 4
-    best = max((ours[id_] for id_ in common), key=lambda version: (version.depth, version.id.bytes), default=None)
-    return best.id if best else None
+    known = sides[0]
+    versions = {id_ for id_ in common if not known[id_].is_compaction}
+    inner = {_through(known, parent) for id_ in versions for parent in known[id_].parent_ids}
+    return sorted(versions - inner, key=lambda id_: (-known[id_].depth, id_.bytes))
+
+
+def _through(known: dict[uuid.UUID, Version], id_: uuid.UUID) -> uuid.UUID | None:
+    return known[id_].base_id if id_ in known and known[id_].is_compaction else id_
+
+
+def _is_whole(side: dict[uuid.UUID, Version], common: Set[uuid.UUID]) -> bool:
+    return all(parent in side for id_, version in side.items() if id_ not in common for parent in version.parent_ids)
 
 
 def is_ancestor(older: Artifact, younger: Artifact) -> bool:

@@ -14,13 +14,20 @@ from versioning.models import MAX_TAG_NAME, Artifact, Tag, TagMove
 
 MIN_DIGEST_PREFIX: Final = 6
 _MAX_STEPS: Final = 1_000_000
-_REF: Final = re.compile(r"(?P<name>(?:sha256:)?[A-Za-z0-9._/-]+)(?:@\{(?P<move>\d{1,9})\})?(?P<steps>(?:~\d{0,7})*)")
+_REF: Final = re.compile(
+    r"(?a)(?P<name>(?:sha256:)?[A-Za-z0-9._/-]+)(?:@\{(?P<move>\d{1,9})\})?(?P<steps>(?:~\d{0,7})*)"
+)
 _TAG: Final = re.compile(rf"[A-Za-z0-9._/-]{{1,{MAX_TAG_NAME}}}")
 _HEX: Final = re.compile(rf"[0-9a-f]{{{MIN_DIGEST_PREFIX},64}}")
 _LIVE: Final = "SELECT * FROM versioning_tag WHERE org_id = %s AND name = %s AND artifact_id IS NOT NULL"
 _ARTIFACT: Final = "SELECT * FROM versioning_artifact WHERE id = %s"
 # Last words of our own paths: /tags/a/undo is an action on "a", so a tag "a/undo" could not be asked for.
 RESERVED: Final = frozenset({"history", "log", "move", "redo", "revert", "runs", "undo"})
+
+
+def is_move(ref: str) -> bool:
+    """Whether it is the number of a move; six digits and more are the beginning of a digest."""
+    return ref.isascii() and ref.isdecimal() and len(ref) < MIN_DIGEST_PREFIX
 
 
 def check_tag_name(name: str) -> None:
@@ -34,8 +41,10 @@ def _fault(name: str) -> str | None:
         return f"Use 1 to {MAX_TAG_NAME} letters, digits, dots, dashes, underscores and slashes."
     if name.startswith("/") or name.endswith("/"):
         return "May not begin or end with a slash."
-    if ".." in name or "." in name.split("/"):
-        return 'May not contain ".." and no part may be "."'
+    if ".." in name or not {"", "."}.isdisjoint(name.split("/")):
+        return 'May not contain ".." and no part may be empty or "."'
+    if parse_uuid(name):
+        return "May not have the form of an id: that names a version."
     if "/" in name and name.rpartition("/")[2] in RESERVED:
         return f'May not end in "/{name.rpartition("/")[2]}": that is an address of the API.'
     return None

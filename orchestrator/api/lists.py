@@ -125,9 +125,12 @@ def encode_cursor(raw: bytes) -> str:
 def decode_cursor(cursor: str) -> bytes:
     """Raises ValidationFailed for what is no cursor."""
     try:
-        return base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
     except (ValueError, binascii.Error) as error:
         raise not_a_cursor() from error
+    if not raw or encode_cursor(raw) != cursor:  # the decoder skips what it does not know
+        raise not_a_cursor()
+    return raw
 
 
 def not_a_cursor() -> ValidationFailed:

@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785) and the SHA-256 addresses and ETags made from it."""
 
 import hashlib
+import json
 from typing import Any, Final
 
 import orjson
@@ -34,7 +35,7 @@ def canonical_document(document: Any) -> bytes:
     plain = _plain(document)
     written = _written(document, plain)
     if not plain:
-        canonical_json(orjson.loads(written))
+        canonical_json(json.loads(written))
     return written
 
 

@@ -25,12 +25,13 @@ def summary(runs: QuerySet[Run]) -> dict[str, Any]:
     """How the last finished runs went: as many reads, however many there are. Durations in seconds, start to end."""
     last = runs.filter(finished_at__isnull=False).order_by("-id")[:_SUMMED]
     ended = list(last.values_list("status", "started_at", "finished_at"))
-    succeeded = [status == RunStatus.SUCCEEDED for status, _, _ in ended]
+    # A cancelled run says nothing of the version.
+    succeeded = [status == RunStatus.SUCCEEDED for status, _, _ in ended if status != RunStatus.CANCELLED]
     seconds = [(end - start).total_seconds() for _, start, end in ended if start and end]
     return {
         "finished": len(ended),
         "of_last": _SUMMED,
-        "success_rate": round(statistics.fmean(succeeded), 4) if ended else None,
+        "success_rate": round(statistics.fmean(succeeded), 4) if succeeded else None,
         "median_duration_seconds": round(statistics.median(seconds), 6) if seconds else None,
     }
 

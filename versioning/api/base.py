@@ -1,7 +1,9 @@
 """What the viewsets of tags and workflows share: the tag of the path, and If-Match for it."""
 
+from django.http import QueryDict
+
 from orchestrator.api.viewsets import BaseViewSet
-from orchestrator.core.errors import NotFound, PreconditionFailed
+from orchestrator.core.errors import NotFound, PreconditionFailed, ValidationFailed
 from versioning import refs
 from versioning.api.answers import workflow_json
 from versioning.api.serializers import tag_json
@@ -24,8 +26,20 @@ class VersioningViewSet(BaseViewSet):
         """The tag that a body names. Raises NotFound."""
         return refs.live_tag(self.actor.org_id, name)
 
-    def ref(self, ref: str) -> Artifact:
-        return refs.resolve(self.actor.org_id, ref)
+    def ref(self, ref: str, field: str = "ref") -> Artifact:
+        """The version that ``field`` of the request names. Raises NotFound and, for the field, ValidationFailed."""
+        try:
+            return refs.resolve(self.actor.org_id, ref)
+        except ValidationFailed as error:
+            raise ValidationFailed(details={field: error.details["ref"]}) from error
+
+    def named_by(self, query: QueryDict, name: str) -> Artifact:
+        """The version that a query parameter names. Raises as ref does, and without it ValidationFailed."""
+        if not query.get(name):
+            raise ValidationFailed(
+                details={name: ["Name a version: a tag, tag~2, tag@{3}, an artifact's id or a digest."]}
+            )
+        return self.ref(str(query[name]), name)
 
     def required_version(self, tag: Tag) -> int | None:
         """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match.

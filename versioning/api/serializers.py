@@ -7,9 +7,7 @@ from rest_framework import serializers
 
 from orchestrator.api.serializers import StrictSerializer
 from orchestrator.core import clock
-from orchestrator.core.errors import ValidationFailed
 from orchestrator.core.ids import parse_uuid
-from versioning import refs
 from versioning.models import MAX_MESSAGE, MAX_TAG_NAME, Artifact, Tag, TagMove
 
 _MAX_REF: Final = MAX_TAG_NAME + 100
@@ -147,11 +145,15 @@ class WorkflowRowBody(serializers.Serializer):
     artifact = ArtifactBody()
 
 
+class MovedTagBody(TagBody):
+    etag = serializers.CharField(help_text="For the If-Match of the next write.")
+
+
 class PatchBody(ArtifactBody):
     base_id = serializers.UUIDField()
     operations = serializers.ListField(child=serializers.DictField())
     diff = serializers.DictField()
-    tag = TagBody(allow_null=True, required=False)
+    tag = MovedTagBody(allow_null=True, required=False)
 
 
 class MoveBody(serializers.Serializer):
@@ -180,7 +182,7 @@ class DiffBody(serializers.Serializer):
 
 class MergeBody(serializers.Serializer):
     artifact = ArtifactBody()
-    tag = TagBody()
+    tag = MovedTagBody()
     diff = serializers.DictField()
 
 
@@ -229,10 +231,3 @@ def move_json(move: TagMove) -> dict[str, Any]:
         "message": move.message,
         "created_at": clock.rfc3339(move.created_at),
     }
-
-
-def required_ref(org_id: uuid.UUID, query: Any, name: str) -> Artifact:
-    """The version that the query parameter names. Raises ValidationFailed without it, and as refs.resolve does."""
-    if not query.get(name):
-        raise ValidationFailed(details={name: ["Name a version: a tag, tag~2, tag@{3}, an artifact's id or a digest."]})
-    return refs.resolve(org_id, query[name])

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator.api import lists
+from orchestrator.api import conditional, lists
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
 from orchestrator.core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired
@@ -150,7 +150,7 @@ class WorkflowViewSet(VersioningViewSet):
         found, at = self.tag(tag), self.parameters("at").get("at")
         if at is None:
             return self.resource(answers.workflow_json(found))
-        shown = refs.at_move(found, int(at)) if at.isdecimal() and len(at) < 10 else self.ref(at)
+        shown = refs.at_move(found, int(at)) if refs.is_move(at) else self.ref(at, "at")
         return self.resource(answers.workflow_json(found, shown))
 
     @extend_schema(responses={204: None})
@@ -164,7 +164,7 @@ class WorkflowViewSet(VersioningViewSet):
     def revert(self, request: Request, tag: str) -> Response:
         """A new patch that takes back what an older version changed. Takes If-Match; conflicts as in merge."""
         version, body = self.asked_version(self.tag(tag)), self.body(bodies.Revert)
-        undone = self.ref(body.pop("artifact"))
+        undone = self.ref(body.pop("artifact"), "artifact")
         done = merges.revert(actor=self.actor, tag=tag, undone=undone, version=version, **body)
         return _patched(self, done)
 
@@ -185,7 +185,7 @@ class PatchViewSet(VersioningViewSet):
         """Apply RFC 6902 operations: all of them, or none. With `tag`, If-Match is checked against the tag."""
         body = self.body(bodies.NewPatch)
         if "base" in body:
-            base = self.ref(body.pop("base"))
+            base = self.ref(body.pop("base"), "base")
             return _patched(self, workflows.patch_version(actor=self.actor, base=base, **body))
         version = self.asked_version(self.named_tag(body["tag"]))
         return _patched(self, workflows.patch_tag(actor=self.actor, version=version, **body))
@@ -219,8 +219,8 @@ class DiffViewSet(VersioningViewSet):
     )
     def retrieve(self, request: Request) -> Response:
         """What changed between two versions: by node and edge, and as a patch that turns one into the other."""
-        query, org_id = self.parameters("from", "to"), self.actor.org_id
-        old, new = (bodies.required_ref(org_id, query, name) for name in ("from", "to"))
+        query = self.parameters("from", "to")
+        old, new = (self.named_by(query, name) for name in ("from", "to"))
         before, after = definition_of(old), definition_of(new)
         ends = dict(zip(("from", "to"), answers.versions_json([old, new]), strict=True))
         return self.resource({**ends, **diff.changes(before, after), "operations": diff.operations(before, after)})
@@ -233,7 +233,7 @@ class MergeViewSet(VersioningViewSet):
         """Three-way merge of `from` into the tag `into`. With `dry_run`: 200, and what would come of it."""
         body = self.body(bodies.Merge)
         dry_run, into, source = body.pop("dry_run"), body.pop("into"), body.pop("from")
-        theirs = self.ref(source)
+        theirs = self.ref(source, "from")
         body["message"] = body.get("message") or f"Merge {source} into {into}"
         version = self.asked_version(self.named_tag(into))
         if dry_run:
@@ -243,17 +243,31 @@ class MergeViewSet(VersioningViewSet):
             )))  # fmt: skip
         done = merges.merge_tag(actor=self.actor, into=into, theirs=theirs, version=version, **body)
         patch = answers.patch_json(done.artifact)
-        result = {"artifact": answers.version_json(done.artifact), "diff": patch["diff"], "tag": _tag_json(done)}
-        return self.resource(result, status=201, location=f"/api/v1/artifacts/{done.artifact.id}")
+        artifact = answers.version_json(done.artifact)
+        result = {"artifact": artifact, "diff": patch["diff"], "tag": _tag_json(done)}
+        whole = {**artifact, "definition": definition_of(done.artifact)}
+        return _made(self, result, whole, f"/api/v1/artifacts/{done.artifact.id}")
 
 
 def _patched(view: VersioningViewSet, done: workflows.Patched) -> Response:
-    body = {**answers.patch_json(done.artifact), "tag": _tag_json(done)}
-    return view.resource(body, status=201, location=f"/api/v1/patches/{done.artifact.id}")
+    patch = answers.patch_json(done.artifact)
+    body = {**patch, "tag": _tag_json(done)}
+    return _made(view, body, patch, f"/api/v1/patches/{done.artifact.id}")
+
+
+def _made(view: VersioningViewSet, body: dict[str, Any], resource: dict[str, Any], location: str) -> Response:
+    """201 with the ETag of what is at ``location`` (RFC 9110 §15.3.2), which says less than ``body``."""
+    response = view.resource(body, status=201, location=location)
+    response["ETag"] = conditional.represent(resource)[1]
+    return response
 
 
 def _tag_json(done: workflows.Patched) -> dict[str, Any] | None:
-    return bodies.tag_json(done.tag) if done.tag else None
+    """With the tag's own ``etag``, for the If-Match of the next write."""
+    if done.tag is None:
+        return None
+    tag = bodies.tag_json(done.tag)
+    return {**tag, "etag": conditional.represent(tag)[1]}
 
 
 def _proposed(proposal: merges.Proposal) -> dict[str, Any]:

@@ -5,7 +5,7 @@ both sides add is one thing. The result depends on the sides' order only where t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.errors import ValidationFailed
@@ -16,6 +16,7 @@ MODIFY_MODIFY: Final = "modify/modify"
 MODIFY_DELETE: Final = "modify/delete"
 ADD_ADD: Final = "add/add"
 EDGE_TO_DELETED_NODE: Final = "edge_to_deleted_node"
+DISPUTED: Final = "\0disputed"  # no document has a NUL: equals nothing
 
 Path = tuple[str, ...]
 
@@ -56,17 +57,22 @@ class Merged:
     conflicts: tuple[MergeConflict, ...]
 
 
-def merge(base: Any, ours: Any, theirs: Any, resolutions: Mapping[str, Any] | None = None) -> Merged:
+def merge(
+    base: Any, ours: Any, theirs: Any, resolutions: Mapping[str, Any] | None = None, *, common: Any = ABSENT
+) -> Merged:
     """Both sides' changes since ``base``; shares nothing with its arguments, and takes any JSON documents.
 
     ``resolutions`` by pointer, parents first: ``{"take": "base" | "ours" | "theirs"}``, ``{"value": any}`` or
     ``{"remove": true}``; each settles the conflicts at and under its pointer, and may be put where there is none.
+    ``common`` is what changes are counted from, where that is not ``base``. It may hold DISPUTED, which never gets into
+    the result: nothing does that only the base has.
     Raises ValidationFailed, naming the pointer, for a resolution of another form or without a place to go.
     """
     sides, choices = Sides(base, ours, theirs), resolutions or {}
     _require_resolutions(choices)
     found: list[MergeConflict] = []
-    definition = _merged((), sides, found)
+    definition = _merged((), sides if common is ABSENT else sides._replace(base=common), found)
+    found = [replace(each, base=sides.at(each.pointer).base) for each in found]
     for pointer in sorted(choices, key=lambda pointer: (len(split(pointer)), pointer)):
         definition = _resolved(definition, pointer, choices[pointer], sides)
     unsettled = [conflict for conflict in found if not _is_settled(conflict.pointer, choices)]

@@ -13,7 +13,7 @@ from orchestrator.core.canonical import canonical_document, digest
 from orchestrator.core.errors import NotFound, PayloadTooLarge, ValidationFailed
 from orchestrator.identity.actors import Actor
 from versioning import rules
-from versioning.documents import graph, patch
+from versioning.documents import graph, patch, pointers
 from versioning.materialisation import content_of, definition_of
 from versioning.models import Artifact, ArtifactKind
 from versioning.services.blobs import KEEP_EVERY, put_blob, shared_lock
@@ -64,8 +64,11 @@ def prepare_merge(
 ) -> Prepared:
     """What a merge came to: ``operations`` take what ``base`` comes to to ``definition``, which the caller found valid.
 
-    Without ``merged`` it has one parent. Raises PayloadTooLarge.
+    Without ``merged`` it has one parent. Raises PayloadTooLarge, and ValidationFailed for what resolutions nested too
+    deep.
     """
+    if pointers.depth(definition, pointers.MAX_DEPTH) > pointers.MAX_DEPTH:
+        raise ValidationFailed(details={"/": [f"Nested deeper than {pointers.MAX_DEPTH} levels."]})
     return _on(base, canonical_document(operations), definition, _sized(definition), merged)
 
 

@@ -1,8 +1,9 @@
 """Three-way merges: of a branch into a tag, and of a version's undoing (revert)."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.core.errors import Conflict, MergeConflict
 from orchestrator.identity.actors import Actor
@@ -13,6 +14,7 @@ from versioning.models import Artifact, MoveKind, Tag
 from versioning.services import artifacts, tags, workflows
 from versioning.services.workflows import Patched
 
+_CROSSINGS: Final = 50  # histories that cross more often than that in a row are told apart by one ancestor
 Resolutions = Mapping[str, Mapping[str, Any]]
 
 
@@ -37,13 +39,17 @@ class Sides:
     base: Artifact
     ours: Artifact
     theirs: Artifact
+    common: Any
 
 
 def propose_merge(
     *, actor: Actor, into: str, theirs: Artifact, resolutions: Resolutions | None = None, version: int | None = None
 ) -> Proposal:
     """What merge_tag would do (``dry_run``). Raises as it does, conflicts apart."""
-    return _proposal(_merge_sides(actor, into, theirs, version), resolutions)
+    proposal = _proposal(_merge_sides(actor, into, theirs, version), resolutions)
+    if not proposal.conflicts:
+        artifacts.prepare_merge(proposal.ours, theirs, proposal.operations, proposal.definition)
+    return proposal
 
 
 def merge_tag(
@@ -92,12 +98,30 @@ def revert(
 def _merge_sides(actor: Actor, into: str, theirs: Artifact, version: int | None) -> Sides:
     tag = tags.head(actor, into, version)
     ours = _head(tag)
-    base_id = lineage.merge_base(ours, theirs)
-    if base_id is None:
+    base_ids = lineage.merge_bases(ours, theirs)
+    if not base_ids:
         raise Conflict("The two have no common ancestor: they are different workflows.")
-    if base_id == theirs.id:
+    if base_ids == [theirs.id]:
         raise Conflict(f"{into!r} has all of it already: there is nothing to merge.")
-    return Sides(tag, Artifact.objects.get(pk=base_id), ours, theirs)
+    return Sides(tag, Artifact.objects.get(pk=base_ids[0]), ours, theirs, _agreed(base_ids))
+
+
+def _agreed(base_ids: Sequence[uuid.UUID], levels: int = _CROSSINGS) -> Any:
+    """What both sides come from: of several common ancestors, which there are where histories cross, their merge, and
+    so on for theirs, ``levels`` deep.
+
+    A place where these differ holds something that neither side has, so that both sides' answers to it are held against
+    each other: with any one of them as the base, one side's decision would win without a word (Git: merge-recursive).
+    """
+    first, *others = (Artifact.objects.get(pk=id_) for id_ in base_ids)
+    agreed: Any = definition_of(first)
+    for other in others if levels else ():
+        below = lineage.merge_bases(first, other)
+        merged = merge.merge(_agreed(below, levels - 1) if below else {}, agreed, definition_of(other))
+        agreed = merged.definition
+        for conflict in merged.conflicts:
+            agreed = pointers.put(agreed, conflict.pointer, merge.DISPUTED)
+    return agreed
 
 
 def _revert_sides(actor: Actor, name: str, undone: Artifact, version: int | None) -> Sides:
@@ -105,7 +129,7 @@ def _revert_sides(actor: Actor, name: str, undone: Artifact, version: int | None
     parent_id = lineage.first_parent(undone, 1)
     if parent_id is None:
         raise Conflict("The first version of a workflow cannot be reverted; there is nothing before it.")
-    return Sides(tag, undone, _head(tag), Artifact.objects.get(pk=parent_id))
+    return Sides(tag, undone, _head(tag), Artifact.objects.get(pk=parent_id), definition_of(undone))
 
 
 def _clean(sides: Sides, resolutions: Resolutions | None) -> Proposal:
@@ -117,7 +141,7 @@ def _clean(sides: Sides, resolutions: Resolutions | None) -> Proposal:
 
 def _proposal(sides: Sides, resolutions: Resolutions | None) -> Proposal:
     base, ours, theirs = (definition_of(side) for side in (sides.base, sides.ours, sides.theirs))
-    merged = merge.merge(base, ours, theirs, resolutions)
+    merged = merge.merge(base, ours, theirs, resolutions, common=sides.common)
     conflicts = [conflict.as_json() for conflict in merged.conflicts]
     if not conflicts:
         named = {"base": base, "ours": ours, "theirs": theirs}

@@ -44,4 +44,4 @@ def pin(*, actor: Actor, tag: str, ref: str | None = None) -> Pin:
 def _whole(tag: str, ref: str) -> str:
     if ref.startswith(("~", "@")):
         return tag + ref
-    return f"{tag}@{{{ref}}}" if ref.isdecimal() and len(ref) < 6 else ref
+    return f"{tag}@{{{ref}}}" if refs.is_move(ref) else ref

@@ -1,7 +1,8 @@
 """Short ways to say what a test does over HTTP."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django.db import connection
@@ -118,12 +119,17 @@ def written() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (Blob, Artifact, Tag, TagMove, Event)}
 
 
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    before, tags = written(), list(Tag.objects.order_by("pk").values())
+    yield
+    assert (written(), list(Tag.objects.order_by("pk").values())) == (before, tags)
+
+
 def unchanged(call: Callable[[], Any], status: int, kind: str) -> Any:
     """The error body of ``call``, which is refused and writes nothing."""
-    before, tags = written(), list(Tag.objects.order_by("pk").values())
-    error = refused(call(), status, kind)
-    assert (written(), list(Tag.objects.order_by("pk").values())) == (before, tags)
-    return error
+    with nothing_written():
+        return refused(call(), status, kind)
 
 
 def queries_of(person: Person, path: str, **headers: str) -> list[str]:
@@ -137,3 +143,8 @@ def copies(version_id: str, count: int) -> list[Artifact]:
     """Rows like that version's, written behind everybody's back: quicker than ``count`` requests."""
     fields = Artifact.objects.values().get(pk=version_id)
     return Artifact.objects.bulk_create(Artifact(**{**fields, "id": uuid.uuid4()}) for _ in range(count))
+
+
+def assert_tag(told: Any, answer: Any) -> None:
+    """A write tells the tag as it is now, with the ETag that the next If-Match needs."""
+    assert told == {**answer.json(), "etag": answer["ETag"]}
