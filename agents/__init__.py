@@ -1,1 +1,1 @@
-"""The registry of agents. The app is installed, so that its place in the import order is kept; it has no rows yet."""
+"""Who works: reusable definitions of agents, their live instances, what was asked of them and what they reported."""

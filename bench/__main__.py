@@ -3,7 +3,7 @@
 import sys
 import time
 
-from bench import http, runs, streams, versions
+from bench import agents, http, runs, streams, versions
 from bench.load import Result
 from bench.server import Server, serving
 
@@ -53,6 +53,18 @@ def bench_streams(server: Server) -> None:
         line(f"{readers} readers, 50 events/s", f"{found.core_percent:.0f} % core", note)
 
 
+def bench_agents(server: Server) -> None:
+    show("heartbeats, 16 connections", agents.heartbeats(server))
+    batches = agents.log_batches(server)
+    line(
+        "log lines in batches of 100", f"{batches.per_second * agents.LINES:.0f}/s", f"p99 {batches.p99:.1f} ms a batch"
+    )
+    show("claims, 20 agents", agents.claims(server))
+    found = agents.status_delay(server)
+    note = f"p50 {found.p50:6.1f} ms   p99 {found.p99:6.1f} ms   lost {found.lost}"
+    line("200 WebSockets, 20 changes/s", f"{found.core_percent:.0f} % core", note)
+
+
 def bench_versions() -> None:
     found = versions.measured()
     patches, commits = found["patches_per_second"], found["git_commits_per_second"]
@@ -69,7 +81,7 @@ def bench_versions() -> None:
     line("merge 1,000 nodes, 100 changed each", f"{found['merge_ms']:.0f} ms", note)
 
 
-SERVED = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams}
+SERVED = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams, "agents": bench_agents}
 
 
 def main() -> None:

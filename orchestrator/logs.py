@@ -1,5 +1,6 @@
 """Logs: one JSON object a line with the request id; lines for people when DEBUG."""
 
+import logging
 import sys
 from typing import Any
 
@@ -12,6 +13,11 @@ def _add_request_id(logger: Any, method: str, entry: structlog.typing.EventDict)
     if request_id := context.request_id.get():
         entry.setdefault("request_id", request_id)
     return entry
+
+
+def _not_a_refused_socket(record: logging.LogRecord) -> bool:
+    """uvicorn calls a WebSocket that was answered with an HTTP error, as the ASGI extension allows, our error."""
+    return record.name != "uvicorn.error" or "without completing handshake" not in record.getMessage()
 
 
 def logging_config(level: str, human: bool) -> dict[str, Any]:
@@ -38,7 +44,10 @@ def logging_config(level: str, human: bool) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "filters": {"refused_sockets": {"()": lambda: _not_a_refused_socket}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "structlog", "filters": ["refused_sockets"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"level": "WARNING"},

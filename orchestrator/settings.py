@@ -231,6 +231,7 @@ STREAM_RECHECK_SECONDS = env.seconds("STREAM_RECHECK_SECONDS", default=30, low=0
 ENGINE = env.choice("ENGINE", "thread", ("thread", "off"))
 ENGINE_WORKERS = env.integer("ENGINE_WORKERS", default=2, low=1, high=64)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", default=30, low=1, high=3600)
+AGENT_TIMEOUT_SECONDS = env.integer("AGENT_TIMEOUT_SECONDS", default=60, low=2, high=86400)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", default=1, low=0.05, high=60)
 # A pause before every node, to watch a run at human speed.
 RUN_PACE_SECONDS = env.seconds("RUN_PACE_SECONDS", default=0, low=0, high=60)

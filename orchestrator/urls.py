@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from agents.api.urls import state_urlpatterns
 from orchestrator.api.errors import not_found
 from orchestrator.identity.api.urls import auth_urlpatterns
 from runs.api.urls import versions_urlpatterns
@@ -10,6 +11,8 @@ from runs.api.urls import versions_urlpatterns
 api_v1 = [
     path("", include("orchestrator.identity.api.urls")),
     path("", include("orchestrator.events.api.urls")),
+    path("", include("agents.api.urls")),
+    path("", include(state_urlpatterns)),
     path("", include("tasks.api.urls")),
     path("", include("runs.api.urls")),
     path("", include(versions_urlpatterns)),  # before versioning: there a tag's name may have slashes in it
@@ -21,6 +24,7 @@ urlpatterns = [
     path("", include("orchestrator.api.urls")),
     path("auth/", include(auth_urlpatterns)),  # seeds 000 and 001
     path("", include("runs.api.urls")),  # seed 003 writes /runs
+    path("api/", include("agents.api.urls")),  # seed 002 writes /api/agents and /api/runtime
     path("admin/", admin.site.urls),
     path("", include("runs.pages.urls")),
     path("", include("orchestrator.web.urls")),  # after the apps' pages: it answers all of /dashboard that is left

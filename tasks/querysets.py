@@ -42,3 +42,12 @@ class TaskDependencyQuerySet(OrgQuerySet):
         with connection.cursor() as cursor:
             cursor.execute(walk, [*(start.hex for start in starts), goal.hex])
             return cursor.fetchone() is not None
+
+
+class TaskLeaseQuerySet(OrgQuerySet):
+    def active(self) -> Self:
+        """Not ended; also those that have run out and that no sweeper has come by yet."""
+        return self.filter(ended_at=None)
+
+    def ended(self) -> Self:
+        return self.exclude(ended_at=None)

@@ -1,4 +1,4 @@
-"""The life of a task: its statuses and which may follow which (CONTRACT §3, Tasks)."""
+"""The life of a task: its statuses and which may follow which (CONTRACT §3, Tasks); and how leases end."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,6 +6,17 @@ from typing import Final
 from django.db.models import TextChoices
 
 from orchestrator.core.errors import InvalidTransition
+
+
+class LeaseOutcome(TextChoices):
+    """How a lease ended; empty while it is active."""
+
+    ACTIVE = "", "active"
+    COMPLETED = "completed"
+    RELEASED = "released"
+    FAILED = "failed"
+    RECLAIMED = "reclaimed"
+    SUPERSEDED = "superseded"
 
 
 class Status(TextChoices):

@@ -64,6 +64,13 @@ class InvalidTransition(Conflict):
     type = "invalid_transition"
 
 
+class LeaseHeld(Conflict):
+    """``details`` has ``holder`` and ``expires_at``."""
+
+    type = "lease_held"
+    default_message = "Somebody else works on this task."
+
+
 class IdempotencyConflict(Conflict):
     type = "idempotency_conflict"
     default_message = "The first request with this Idempotency-Key is still running."

@@ -121,6 +121,20 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix})"
 
 
+class SocketTicket(models.Model):
+    """A single-use right to open one WebSocket, for browsers, which can send no header with it. It lives in the
+    database, so that it is good for every process once. Only the secret's SHA-256 is kept.
+    """
+
+    hashed_secret = models.CharField(max_length=64, primary_key=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"ticket of {self.user_id}"
+
+
 class TokenFamily(models.Model):
     """One sign-in and its rotating refresh tokens. A spent one that comes back revokes them all (RFC 9700 §4.14.2)."""
 

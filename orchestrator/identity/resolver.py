@@ -63,6 +63,14 @@ def resolve(credentials: Credentials) -> Principal | None:
     return None
 
 
+def resolve_member(user_id: uuid.UUID, org_id: uuid.UUID) -> Principal:
+    """The person as a member of the org, now. Raises NotAuthenticated when they are not active, or no member."""
+    member = Membership.objects.filter(org_id=org_id, user_id=user_id).select_related("user").first()
+    if member is None or not member.user.is_active:
+        raise NotAuthenticated
+    return _of_member(member)
+
+
 def public_org_id() -> uuid.UUID | None:
     """The org named by PUBLIC_ORG (slug or id), if there is one."""
     name = settings.PUBLIC_ORG

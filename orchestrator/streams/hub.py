@@ -128,6 +128,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._feeds: dict[Hashable, Feed] = {}
         self._topics: dict[str, set[Feed]] = {}
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="stream-reads")
         self._closing = False
         self._bridge = nudges.Bridge(self._wake_here)
@@ -135,7 +136,7 @@ class Hub:
 
     def wake(self, topic: str) -> None:
         """Look at ``topic`` again. Thread-safe and cheap when nobody reads it."""
-        if topic in self._topics:
+        if topic in self._topics or topic in self._waiters:
             with contextlib.suppress(
                 RuntimeError
             ):  # the loop is gone, and with it whoever read: no reason to fail a writer
@@ -161,9 +162,32 @@ class Hub:
             feed.readers.discard(reader)
             self._leave(feed)
 
+    async def changed(self, topic: str, seconds: float) -> bool:
+        """Wait until ``topic`` is woken, ``seconds`` at the most; whether it was. False at once when the hub closes.
+
+        A hint like every wake-up: look before, and look again now and then.
+        """
+        waiter = self._loop.create_future()
+        waiters = self._waiters.setdefault(topic, set())
+        waiters.add(waiter)
+        self._bridge.subscribe(topic)
+        try:
+            async with asyncio.timeout(0 if self._closing else seconds):
+                await waiter
+            return not self._closing
+        except TimeoutError:
+            return False
+        finally:
+            waiters.discard(waiter)
+            if not waiters:
+                del self._waiters[topic]
+            self._unsubscribe(topic)
+
     def close_streams(self) -> None:
         """End every open stream now: the process is going away, and the readers will resume elsewhere."""
         self._closing = True
+        for topic in list(self._waiters):
+            self._wake_waiters(topic)
         for feed in self._feeds.values():
             for reader in feed.readers:
                 reader.close()
@@ -175,14 +199,14 @@ class Hub:
             task.cancel()
         await asyncio.gather(*own, return_exceptions=True)
         await self._bridge.close()
-        await self._in_thread(_disconnect)
+        await self.in_thread(_disconnect)
         self._threads.shutdown(wait=False)
 
     async def _chunks(self, feed: Feed, reader: Reader) -> AsyncIterator[bytes]:
         while not (reader.closed or self._closing):
             if reader.cursor < feed.base:
                 base = feed.base
-                frames = (await self._in_thread(feed.source.read, reader.cursor, READ_FRAMES)).frames
+                frames = (await self.in_thread(feed.source.read, reader.cursor, READ_FRAMES)).frames
                 reader.cursor = frames[-1].cursor if frames else base
                 if frames:
                     yield b"".join(frame.data for frame in frames)
@@ -200,25 +224,37 @@ class Hub:
                 await reader.waiter
 
     def _join(self, source: Source, after: int) -> Feed:
-        feed = self._feeds.get(source.key)
+        name = _name(source)
+        feed = self._feeds.get(name)
         if feed is None:
-            feed = self._feeds[source.key] = Feed(source, after)
+            feed = self._feeds[name] = Feed(source, after)
             self._topics.setdefault(source.topic, set()).add(feed)
             self._bridge.subscribe(source.topic)
             self._pump(feed)
         return feed
 
     def _leave(self, feed: Feed) -> None:
-        if feed.readers or self._feeds.get(feed.source.key) is not feed:
+        name = _name(feed.source)
+        if feed.readers or self._feeds.get(name) is not feed:
             return
-        del self._feeds[feed.source.key]
+        del self._feeds[name]
         feeds = self._topics[feed.source.topic]
         feeds.discard(feed)
         if not feeds:
             del self._topics[feed.source.topic]
-            self._bridge.unsubscribe(feed.source.topic)
+            self._unsubscribe(feed.source.topic)
+
+    def _unsubscribe(self, topic: str) -> None:
+        if topic not in self._topics and topic not in self._waiters:
+            self._bridge.unsubscribe(topic)
+
+    def _wake_waiters(self, topic: str) -> None:
+        for waiter in self._waiters.get(topic, ()):
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _wake_here(self, topic: str) -> None:
+        self._wake_waiters(topic)
         for feed in self._topics.get(topic, ()):
             feed.dirty = True
             self._pump(feed)
@@ -231,7 +267,7 @@ class Hub:
         while feed.dirty and feed.end is None:
             feed.dirty = False
             try:
-                batch = await self._in_thread(feed.source.read, feed.tail, READ_FRAMES)
+                batch = await self.in_thread(feed.source.read, feed.tail, READ_FRAMES)
             except Exception:
                 log.warning("A stream could not be read; trying again within a second.", exc_info=True)
                 feed.head = None  # the next tick finds it changed
@@ -272,7 +308,7 @@ class Hub:
             if feed.end is None:
                 by_type.setdefault(type(feed.source), []).append(feed)
         for feeds in by_type.values():
-            heads = await self._in_thread(feeds[0].source.heads, [feed.source.key for feed in feeds])
+            heads = await self.in_thread(feeds[0].source.heads, [feed.source.key for feed in feeds])
             for feed in feeds:
                 head = heads.get(feed.source.key)
                 if head != feed.head:
@@ -281,11 +317,17 @@ class Hub:
 
     async def _check_access(self, reader: Reader, now: float) -> None:
         reader.checked_at = now
-        if not await self._in_thread(reader.recheck):
+        if not await self.in_thread(reader.recheck):
             reader.close()
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run ``work`` on the hub's own database thread."""
         return await self._loop.run_in_executor(self._threads, _reconnecting, work, *arguments)
+
+
+def _name(source: Source) -> Hashable:
+    """Two types of source may look at the same thing under the same key, and tell it differently."""
+    return type(source), source.key
 
 
 def _reconnecting(work: Callable[..., T], *arguments: object) -> T:

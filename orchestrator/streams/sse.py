@@ -3,10 +3,11 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from importlib import import_module
 from typing import Final, TypeVar
 
+from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -64,7 +65,7 @@ def still_allowed(request: HttpRequest, visible: Callable[[Actor], bool]) -> Cal
 
     def check() -> bool:
         try:
-            principal = resolve(credentials if session is None else _read_again(session))
+            principal = resolve(credentials if session is None else read_session(str(session.session_key)))
         except OrchestratorError:
             return False
         return principal is not None and principal.actor.may("read") and visible(principal.actor)
@@ -72,12 +73,10 @@ def still_allowed(request: HttpRequest, visible: Callable[[Actor], bool]) -> Cal
     return check
 
 
-def _read_again(session: SessionBase) -> Credentials:
-    """The session as it is now: the one of the request keeps its user, who may have signed out or been deactivated
-    since.
-    """
+def read_session(key: str) -> Credentials:
+    """The session as it is now: the one of a request keeps its user, who may have signed out since."""
     request = HttpRequest()
-    request.session = type(session)(session.session_key)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     return Credentials(session_user=get_user(request), session_org=request.session.get(SESSION_ORG, ""))
 
 

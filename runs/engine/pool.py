@@ -13,7 +13,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import connection
 
-from orchestrator.core import clock
+from orchestrator.core import clock, sweeps
 from runs.engine import dispatch, sweeper, worker
 from runs.services.progress import renew_leases
 
@@ -89,6 +89,7 @@ class Engine:
         self._safely(self._offer_ownerless)
         while not self._stop.wait(settings.SWEEP_SECONDS):
             self._safely(self._offer_ownerless)
+            sweeps.run()
         connection.close()
 
     def _offer_ownerless(self) -> None:

@@ -1,12 +1,12 @@
-"""The query parameters of the task list."""
+"""The query parameters of the lists of tasks and leases."""
 
 from typing import Any
 
 import django_filters
 from django import forms
 
-from tasks.models import MAX_ASSIGNEE, MAX_LABEL
-from tasks.querysets import TaskQuerySet
+from tasks.models import MAX_ASSIGNEE, MAX_HOLDER, MAX_LABEL
+from tasks.querysets import TaskLeaseQuerySet, TaskQuerySet
 from tasks.states import Status
 
 
@@ -46,3 +46,20 @@ class TaskFilter(django_filters.FilterSet):  # type: ignore[misc, unused-ignore]
 
     def mentioning(self, rows: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return rows.mentioning(value)
+
+
+class LeaseFilter(django_filters.FilterSet):  # type: ignore[misc, unused-ignore]
+    holder = django_filters.CharFilter(max_length=MAX_HOLDER)
+    task = django_filters.UUIDFilter(field_name="task_id", help_text="The id of a task.")
+    active = django_filters.ChoiceFilter(
+        choices=[("true", "active"), ("false", "ended"), ("any", "both")],
+        method="whether_active",
+        help_text="true (when left out): the leases that have not ended. false: those that have. any: both.",
+    )
+
+    def whether_active(self, rows: TaskLeaseQuerySet, name: str, value: str) -> TaskLeaseQuerySet:
+        return {"true": rows.active(), "false": rows.ended(), "any": rows}[value]
+
+    def filter_queryset(self, queryset: TaskLeaseQuerySet) -> TaskLeaseQuerySet:
+        rows: TaskLeaseQuerySet = super().filter_queryset(queryset)
+        return rows if self.form.cleaned_data["active"] else rows.active()

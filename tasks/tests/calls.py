@@ -8,6 +8,8 @@ from conftest import Person
 
 TASKS = "/api/v1/collab/tasks"
 STATE = "/api/v1/collab/state/tasks"
+LEASES = "/api/v1/collab/leases"
+LEASE_STATE = "/api/v1/collab/state/leases"
 JSON = "application/json"
 
 
@@ -34,6 +36,25 @@ def read(person: Person, task: Any) -> Any:
     answer = person.client.get(of(task))
     assert answer.status_code == 200, answer.content
     return answer.json()
+
+
+def ask(person: Person, holder: str = "h", **wanted: Any) -> Any:
+    """The answer to a holder who wants work."""
+    return send(person.client, "POST", f"{LEASES}/acquire", {"holder": holder, **wanted})
+
+
+def acquire(person: Person, task: Any = None, holder: str = "h", **wanted: Any) -> Any:
+    """A new lease, of the task if it is given, as the JSON of the answer."""
+    named = {"task_id": task["id"]} if task else {}
+    answer = ask(person, holder, **named, **wanted)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def act(person: Person, action: str, lease: Any, **body: Any) -> Any:
+    """The answer to a holder who does something with what ``acquire`` gave."""
+    path = f"{LEASES}/{lease['lease_id']}/{action}"
+    return send(person.client, "POST", path, {"token": lease["token"], **body})
 
 
 def titles(answer: Any) -> list[str]:

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from conftest import Person
 from orchestrator.events.models import Event
 from orchestrator.identity.models import User
-from tasks.models import Task
-from tasks.tests.calls import add
+from tasks.models import Task, TaskLease
+from tasks.tests.calls import acquire, act, add
 
 LIST = "/admin/tasks/task/"
 
@@ -85,3 +85,47 @@ def test_the_list_costs_the_same_with_more_rows(alice: Person, desk: Client) -> 
             desk.get(LIST)
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+LEASES = "/admin/tasks/tasklease/"
+
+
+def revoke(client: Client) -> str:
+    body = {"action": "revoke_selected", "_selected_action": [str(lease.pk) for lease in TaskLease.objects.all()]}
+    answer = client.post(LEASES, body, follow=True)
+    return str(answer.content.decode()) if answer.status_code == 200 else str(answer.status_code)
+
+
+def test_leases_are_listed_filtered_and_shown(alice: Person, desk: Client) -> None:
+    over = acquire(alice, add(alice, "Findable"), "worker-1")
+    act(alice, "fail", over, error="Out of paper.")
+    acquire(alice, add(alice, "Other"), "worker-2")
+    assert {"worker-1", "worker-2"} <= set(desk.get(LEASES).content.decode().replace("<", ">").split(">"))
+    assert "worker-1" not in desk.get(f"{LEASES}?ended_at__isempty=1").content.decode()
+    assert "worker-2" not in desk.get(f"{LEASES}?outcome__exact=failed").content.decode()
+    assert "worker-2" not in desk.get(f"{LEASES}?q=Findable").content.decode()
+    page = desk.get(f"{LEASES}{over['lease_id']}/change/").content.decode()
+    assert all(text in page for text in ("Findable", "worker-1", "Out of paper."))
+    for path in (f"{LEASES}add/", f"{LEASES}{over['lease_id']}/change/", f"{LEASES}{over['lease_id']}/delete/"):
+        assert desk.post(path, {"holder": "me", "post": "yes"}).status_code == 403
+
+
+def test_revoking_goes_through_the_service(alice: Person, mallory: Person, operator: User, desk: Client) -> None:
+    lease = acquire(alice, add(alice), "worker-1")
+    acquire(mallory, add(mallory))
+    act(alice, "release", lease)
+    acquire(alice, lease["task"], "worker-2")
+    page = revoke(desk)
+    assert "Revoked leases: 2." in page
+    assert "The lease has ended already." in page
+    assert set(Task.objects.values_list("status", "attempts")) == {("todo", 0)}
+    recorded = Event.objects.filter(event="lease_superseded", actor=f"user:{operator.pk}")
+    assert {event.org_id for event in recorded} == {alice.org.pk, mallory.org.pk}
+
+
+def test_staff_without_the_permission_cannot_revoke(alice: Person) -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("temp@example.com", is_staff=True))
+    acquire(alice, add(alice))
+    assert revoke(client) == "403"
+    assert Task.objects.get().status == "in_progress"

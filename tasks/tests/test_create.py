@@ -34,6 +34,8 @@ def test_shows_every_field_with_its_default(alice: Person) -> None:
         "labels": [],
         "depends_on": [],
         "assignee": "",
+        "attempts": 0,
+        "max_attempts": 3,
         "created_by": f"user:{alice.user.id}",
         "version": 1,
     }

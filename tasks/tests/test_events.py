@@ -12,7 +12,8 @@ from tasks.tests.calls import TASKS, add, of, refused, send
 
 WRITES: list[tuple[str, str, Any, str, dict[str, Any]]] = [
     ("PUT", "{}", {"title": "New"}, "task_updated",
-     {"fields": ["assignee", "depends_on", "description", "labels", "priority", "title"], "version": 2}),
+     {"fields": ["assignee", "depends_on", "description", "labels", "max_attempts", "priority", "title"],
+      "version": 2}),
     ("PATCH", "{}", {"priority": 3, "labels": ["b"]}, "task_updated", {"fields": ["labels", "priority"], "version": 2}),
     ("POST", "{}/transition", {"status": "blocked"}, "task_transitioned",
      {"from": "todo", "to": "blocked", "version": 2}),

@@ -15,6 +15,7 @@ FULL: dict[str, Any] = {
     "description": "text",
     "priority": 7,
     "assignee": "ann",
+    "max_attempts": 9,
     "labels": ["x", "y"],
 }
 
@@ -26,6 +27,7 @@ def test_put_takes_what_is_left_out_back_to_its_default(alice: Person) -> None:
     written = answer.json()
     assert written["title"] == "Bare"
     assert (written["description"], written["priority"], written["assignee"]) == ("", 0, "")
+    assert written["max_attempts"] == 3
     assert (written["labels"], written["depends_on"]) == ([], [])
 
 
@@ -36,6 +38,7 @@ def test_put_takes_what_is_left_out_back_to_its_default(alice: Person) -> None:
         {"description": ""},
         {"priority": 0},
         {"assignee": "bert"},
+        {"max_attempts": 100},
         {"labels": []},
         {"labels": ["a", "y"]},
         {"title": "Other", "labels": ["q"]},

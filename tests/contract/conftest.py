@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.services import logs
 from conftest import Person
 from tests.contract.routes import Route
 
@@ -26,11 +27,22 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
     workflow = {"tag": f"team/{MARK}", "definition": {"nodes": {"a": {"type": "planner"}}}}
     version = made("/api/v1/workflows", workflow)["artifact"]["id"]
     operations = [{"op": "add", "path": "/description", "value": MARK}]
+    # Two definitions: the one that has a live instance cannot be archived.
+    worker = made("/api/v1/agents", {"name": f"worker of {MARK}"})["id"]
+    runtime_agent = made("/api/v1/runtime/agents", {"agent_id": worker, "session_id": MARK})["id"]
+    asked = {"runtime_agent_id": runtime_agent, "prompt_type": "command", "prompt_text": MARK}
+    made("/api/v1/runtime/logs", {"runtime_agent_id": runtime_agent, "level": "INFO", "message": MARK})
+    logs.report(org_id=alice.org.id, component="tests", level="INFO", message=MARK)
+    second = made("/api/v1/collab/tasks", {"title": f"{MARK}, at work"})["id"]
     return {
         "tag": workflow["tag"],
         "artifact_id": version,
         "patch_id": made("/api/v1/patches", {"tag": workflow["tag"], "operations": operations})["id"],
+        "agent_id": made("/api/v1/agents", {"name": MARK})["id"],
+        "runtime_agent_id": runtime_agent,
+        "prompt_id": made("/api/v1/runtime/prompts", asked)["id"],
         "task_id": made("/api/v1/collab/tasks", {"title": MARK})["id"],
+        "lease_id": made("/api/v1/collab/leases/acquire", {"task_id": second, "holder": MARK})["lease_id"],
         "run_id": made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"],
         "key_id": made("/api/v1/api-keys", {"name": MARK, "scopes": ["read"]})["id"],
         "member_id": alice.client.get("/api/v1/members").json()["items"][0]["id"],

@@ -74,7 +74,7 @@ class Route:
     def takes_body(self, method: str) -> bool:
         """As the OpenAPI document says; the other mounts are the same views."""
         paths = orjson.loads(document()[0])["paths"]
-        canonical = self.template if self.template in paths else f"/api/v1{self.template}"
+        canonical = self.template if self.template in paths else f"/api/v1{self.template.removeprefix('/api')}"
         return "requestBody" in paths.get(canonical, {}).get(method, {})
 
     def path(self, values: Mapping[str, str]) -> str:

@@ -14,7 +14,11 @@ PathOf = Callable[[Route], str]
 Call = tuple[Route, str]
 
 # A viewer may do these, and why.
-VIEWERS_MAY = {"/api/v1/organizations": "everybody may found an org of their own"}
+VIEWERS_MAY = {
+    "/api/v1/organizations": "everybody may found an org of their own",
+    "/api/v1/auth/ticket": "it opens no more than its holder may read",
+    "/auth/ticket": "it opens no more than its holder may read",
+}
 MALFORMED_IDS = (
     "x",
     "not-a-uuid",
@@ -77,9 +81,9 @@ def writes_with_body() -> list[Call]:
 
 
 def need_not_have_a_body(found: Call) -> bool:
-    """A PATCH may change nothing, a sign-out may say all in its headers, and an undo needs no reason."""
+    """A PATCH may change nothing, a sign-out may say all in its headers, an undo and a stop need no reason."""
     route, method = found
-    return method == "patch" or route.template.endswith(("/logout", "/undo", "/redo"))
+    return method == "patch" or route.template.endswith(("/logout", "/undo", "/redo", "/stop"))
 
 
 def call(client: Client, method: str, path: str, body: bytes = b"{}", **headers: str) -> Any:
@@ -245,7 +249,7 @@ def test_every_error_code_has_one_status() -> None:
     seen: Mapping[str, int] = {
         "malformed_request": 400, "not_authenticated": 401, "permission_denied": 403, "not_found": 404,
         "method_not_allowed": 405, "not_acceptable": 406, "conflict": 409, "invalid_transition": 409,
-        "merge_conflict": 409,
+        "merge_conflict": 409, "lease_held": 409,
         "idempotency_conflict": 409, "precondition_failed": 412, "payload_too_large": 413,
         "unsupported_media_type": 415, "validation_error": 422, "precondition_required": 428,
         "rate_limited": 429, "internal_error": 500, "unavailable": 503,

@@ -26,8 +26,10 @@ GUARDED_WRITES = [
     if method in ("put", "patch", "delete") and route.parameters and route.parameters[-1] in GUARDED
 ]
 TASK = b'{"title": "written"}'
+AGENT = b'{"name": "written"}'
 BODIES = {
     "task_id": {"put": TASK, "patch": TASK},
+    "agent_id": {"put": AGENT, "patch": AGENT},
     "tag": {"put": f'{{"tag": "team/{MARK}~1"}}'.encode(), "patch": b'{"protected": true}'},
 }
 STALE = f'"{"0" * 64}"'
@@ -35,7 +37,7 @@ STALE = f'"{"0" * 64}"'
 
 def send(client: Client, method: str, path: str, **headers: str) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    bodies = BODIES["tag" if "/tags/" in path else "task_id"]
+    bodies = BODIES["tag" if "/tags/" in path else "agent_id" if "/agents/" in path else "task_id"]
     return client.generic(method.upper(), path, bodies.get(method, b""), content_type="application/json", headers=named)
 
 

@@ -186,6 +186,8 @@ class TagMachine(RuleBasedStateMachine):
         related = [id_ for id_ in self.versions if self._merged(name, id_) is not Conflict]
         theirs = data.draw(st.sampled_from([*related, *related, *self.versions]))
         expected, how = self._merged(name, theirs), self._guarded(name, guard, "into")
+        if expected is Crossed:
+            expected = self._proposed(name, theirs)
         refusal = self._refusal(name, guard, expected if isinstance(expected, type) else None)
         made = self._do(refusal, lambda: merges.merge_tag(theirs=self._row(theirs), **how))
         return _some(self._forward(name, "merge", made and made.artifact, expected, theirs))
@@ -346,11 +348,34 @@ class TagMachine(RuleBasedStateMachine):
         ours = self.names[name].head
         if ours is None:
             return NotFound
-        common = self._ancestors(ours) & self._ancestors(theirs)
-        base = max(common, key=lambda id_: (self._depth(id_), id_.bytes), default=None)
-        if base in (None, theirs):
+        bases = self._bases(ours, theirs)
+        if bases in (set(), {theirs}):
             return Conflict
-        return three_way(*(self.versions[id_].definition for id_ in (base, ours, theirs)))
+        sides = [self.versions[id_].definition for id_ in (*bases, ours, theirs)]
+        return three_way(*sides) if len(bases) == 1 else Crossed
+
+    def _bases(self, ours: uuid.UUID, theirs: uuid.UUID) -> set[uuid.UUID]:
+        """The common ancestors that are no ancestors of another one."""
+        common = self._ancestors(ours) & self._ancestors(theirs)
+        return common.difference(*(self._ancestors(parent) for id_ in common for parent in self.versions[id_].parents))
+
+    def _proposed(self, name: str, theirs: uuid.UUID) -> Any:
+        """What the services themselves foretell, if it breaks no law."""
+        proposal = merges.propose_merge(actor=self.actor, into=name, theirs=self._row(theirs))
+        if proposal.conflicts:
+            return MergeConflict
+        ours = self.names[name].head
+        assert ours is not None
+        bases = [self._nodes(id_) for id_ in self._bases(ours, theirs)]
+        require_a_side(proposal.definition["nodes"], bases, self._nodes(ours), self._nodes(theirs))
+        return proposal.definition
+
+    def _nodes(self, id_: uuid.UUID) -> Definition:
+        return self.versions[id_].definition["nodes"]
+
+
+class Crossed(Exception):
+    """Of several best common ancestors the model does not say what a merge comes to, only its laws."""
 
 
 def _some(made: uuid.UUID | None) -> Any:
@@ -379,6 +404,16 @@ def three_way(base: Definition, ours: Definition, theirs: Definition) -> Definit
     if not nodes or any(need not in nodes for node in nodes.values() for need in node.get("needs", ())):
         return MergeConflict
     return {**ours, "nodes": nodes}
+
+
+def require_a_side(merged: Definition, bases: list[Definition], ours: Definition, theirs: Definition) -> None:
+    """Every node is what one side says, and where the bases agree, what the side says that changed it."""
+    for name in {**ours, **theirs, **merged}:
+        found, our, their = (nodes.get(name) for nodes in (merged, ours, theirs))
+        assert found in (our, their)
+        was, *others = (base.get(name) for base in bases)
+        if all(other == was for other in others):
+            assert found == (their if our == was else our)
 
 
 @st.composite

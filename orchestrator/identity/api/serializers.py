@@ -75,6 +75,11 @@ class TokenPairBody(serializers.Serializer):
     refresh_token = serializers.CharField(help_text="Good for one use; the answer to it carries the next.")
 
 
+class TicketBody(serializers.Serializer):
+    ticket = serializers.CharField(help_text="Good for one WebSocket.")
+    expires_in = serializers.IntegerField(help_text="Seconds that the ticket lives.")
+
+
 class ApiKeyBody(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()

@@ -8,6 +8,7 @@ auth_urlpatterns = [
     route("login", actions(viewsets.SignInViewSet, post="login"), "login"),
     route("refresh", actions(viewsets.SignInViewSet, post="refresh"), "refresh"),
     route("logout", actions(viewsets.SignInViewSet, post="logout"), "logout"),
+    route("ticket", actions(viewsets.TicketViewSet, post="create"), "ticket"),
     route("me", actions(viewsets.MeViewSet, get="retrieve"), "me"),
 ]
 

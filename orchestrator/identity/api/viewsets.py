@@ -14,7 +14,7 @@ from orchestrator.api.lists import Listing
 from orchestrator.api.viewsets import BaseViewSet
 from orchestrator.core.errors import NotAuthenticated, NotFound
 from orchestrator.events import services as events
-from orchestrator.identity import services, tokens
+from orchestrator.identity import services, tickets, tokens
 from orchestrator.identity.actors import Actor
 from orchestrator.identity.api import serializers as bodies
 from orchestrator.identity.models import ApiKey, Membership, Organization, User
@@ -54,6 +54,16 @@ class SignInViewSet(BaseViewSet):
 
     def _pair(self, pair: tokens.TokenPair) -> Response:
         return Response(bodies.token_pair_json(pair), headers=_NO_STORE)
+
+
+class TicketViewSet(BaseViewSet):
+    write_scope = "read"  # it opens no more than its holder may read
+
+    @extend_schema(request=None, responses={201: bodies.TicketBody})
+    def create(self, request: Request) -> Response:
+        """A ticket to open one WebSocket with, as `?ticket=`, within seconds and once: for browsers."""
+        secret, seconds = tickets.issue(actor=self.actor)
+        return Response({"ticket": secret, "expires_in": seconds}, status=201, headers=_NO_STORE)
 
 
 class MeViewSet(BaseViewSet):

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 
 from orchestrator.streams import hub as hubs, nudges
 from orchestrator.streams.hub import Batch, Frame, Hub
-from orchestrator.streams.tests.asgi import until
+from orchestrator.streams.tests.asgi import PATIENCE, until
 
 ALWAYS = lambda: True  # noqa: E731
 
@@ -169,7 +169,7 @@ async def test_a_tick_without_news_reads_nothing(hub: Hub) -> None:
     listener = Listener(hub, tape)
     await listener.hears(0, 1)
     await hub._tick(0, 15)
-    await until(lambda: hub._feeds["tape"].pump.done())
+    await until(lambda: hub._feeds[Tape, "tape"].pump.done())
     reads = len(tape.reads)
     await hub._tick(1, 15)
     await hub._tick(2, 15)
@@ -194,7 +194,7 @@ async def test_a_latecomer_shares_the_feed_that_has_ended(hub: Hub) -> None:
     assert await anext(early) == b"0 1 2 "
     tape.write(1, end=True)
     hub.wake(tape.topic)
-    await until(lambda: hub._feeds["tape"].end is not None)
+    await until(lambda: hub._feeds[Tape, "tape"].end is not None)
     reads = len(tape.reads)
     assert await collect(hub, tape, after=1) == ["2", "3", "end"]
     assert len(tape.reads) == reads
@@ -239,7 +239,7 @@ async def test_a_slow_reader_falls_out_of_the_ring_and_still_gets_everything_onc
         await until(lambda written=written: len([w for w in quick.words if w != "end"]) == (written + 1) * 3)
         if written % 15 == 0:
             heard += await anext(slow)
-    assert len(hub._feeds["tape"].ring) <= 10, "nothing is buffered for the slow one"
+    assert len(hub._feeds[Tape, "tape"].ring) <= 10, "nothing is buffered for the slow one"
     async for chunk in slow:
         heard += chunk
     assert heard.decode().split() == quick.words == [*counted(179), "end"]
@@ -253,7 +253,7 @@ async def test_places_that_many_readers_had_are_not_kept(hub: Hub) -> None:
     await anext(stays)
     for after in range(200):
         assert (await collect(hub, tape, after))[-1] == "end"
-    assert len(hub._feeds["tape"]._slices) <= 32
+    assert len(hub._feeds[Tape, "tape"]._slices) <= 32
     await stays.aclose()
 
 
@@ -278,7 +278,7 @@ async def test_a_reader_whose_socket_takes_nothing_is_closed(hub: Hub) -> None:
     await hub._tick(now + hubs.STUCK_SECONDS + 1, 1000)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(serving, 10)
-    assert len(hub._feeds["tape"].readers) == 1
+    assert len(hub._feeds[Tape, "tape"].readers) == 1
     tape.write()
     hub.wake(tape.topic)
     await lively.hears(0, 1)
@@ -413,3 +413,20 @@ async def test_close_ends_the_hubs_own_tasks(settings: LazySettings) -> None:
     await found.close()
     await asyncio.wait_for(listener.task, 10)
     await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_topic_can_be_waited_for(hub: Hub) -> None:
+    waiting = [asyncio.create_task(hub.changed("some.topic", PATIENCE)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(hub.wake, "another.topic")
+    await asyncio.to_thread(hub.wake, "some.topic")
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert not await hub.changed("some.topic", 0.01), "nothing is left of it"
+
+
+async def test_who_waits_for_a_topic_is_let_go_when_the_hub_closes(hub: Hub) -> None:
+    waiting = asyncio.create_task(hub.changed("some.topic", PATIENCE))
+    await asyncio.sleep(0)
+    hub.close_streams()
+    assert not await waiting
+    assert not await hub.changed("some.topic", PATIENCE)

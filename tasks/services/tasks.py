@@ -1,7 +1,4 @@
-"""Every state change of tasks. Each records its event in the same transaction.
-
-Locks are taken in one order, so that no two writers wait for each other: graph of the org, task, head of the log.
-"""
+"""The changes of a task itself, its end included."""
 
 import uuid
 from collections.abc import Collection
@@ -11,13 +8,14 @@ from django.db import transaction
 from django.db.models import F
 
 from orchestrator.core import clock
-from orchestrator.core.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
-from orchestrator.events import services as events
+from orchestrator.core.errors import Conflict, NotFound, PreconditionFailed
 from orchestrator.identity.actors import Actor
 from orchestrator.identity.models import Organization
 from tasks.details import attach
-from tasks.models import MAX_DEPENDENCIES, MAX_LABEL, MAX_LABELS, Task, TaskDependency, TaskLabel
-from tasks.states import check_transition
+from tasks.models import DEFAULT_MAX_ATTEMPTS, Task
+from tasks.services import journal, leases
+from tasks.services.relations import set_dependencies, set_labels
+from tasks.states import LeaseOutcome, Status, check_transition
 
 
 class TaskChanges(TypedDict, total=False):
@@ -27,6 +25,7 @@ class TaskChanges(TypedDict, total=False):
     description: str
     priority: int
     assignee: str
+    max_attempts: int
     labels: Collection[str]
     depends_on: Collection[uuid.UUID]
 
@@ -39,6 +38,7 @@ def create_task(
     description: str = "",
     priority: int = 0,
     assignee: str = "",
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     labels: Collection[str] = (),
     depends_on: Collection[uuid.UUID] = (),
 ) -> Task:
@@ -49,17 +49,17 @@ def create_task(
     now = clock.now()
     task = Task.objects.create(
         org_id=actor.org_id, title=title, description=description, priority=priority, assignee=assignee,
-        created_by=str(actor), created_at=now, updated_at=now,
+        max_attempts=max_attempts, created_by=str(actor), created_at=now, updated_at=now,
     )  # fmt: skip
     if labels:
-        _set_labels(task, labels)
+        set_labels(task, labels)
     if depends_on:
-        _set_dependencies(task, depends_on)
+        set_dependencies(task, depends_on)
     if labels or depends_on:
         attach([task])
     else:  # nothing to read
         task.label_names, task.dependency_ids = [], []
-    _record(actor, "task_created", task, title=task.title)
+    journal.record_task(actor, "task_created", task, title=task.title)
     return task
 
 
@@ -77,11 +77,11 @@ def update_task(*, actor: Actor, task_id: uuid.UUID, version: int | None, **chan
         _lock_graph(actor.org_id)
     task = _swap(actor, task_id, version, **columns)
     if labels is not None:
-        _set_labels(task, labels)
+        set_labels(task, labels)
     if depends_on is not None:
-        _set_dependencies(task, depends_on)
+        set_dependencies(task, depends_on)
     attach([task])
-    _record(actor, "task_updated", task, fields=sorted(changes))
+    journal.record_task(actor, "task_updated", task, fields=sorted(changes))
     return task
 
 
@@ -89,16 +89,21 @@ def update_task(*, actor: Actor, task_id: uuid.UUID, version: int | None, **chan
 def transition_task(*, actor: Actor, task_id: uuid.UUID, to: str, version: int | None = None) -> Task:
     """Move the task, at ``version`` when it is given, to the status ``to``. Of two racing same moves one wins.
 
+    Whoever moves a task by this wins over who works on it: a lease ends as superseded. Back in todo its attempts are
+    counted anew, so that a person can give a parked task another chance.
     Raises PermissionDenied, NotFound, PreconditionFailed, and InvalidTransition by the table of CONTRACT §3.
     """
     actor.require("write")
     task = _swap(actor, task_id, version)
     old = task.status
     check_transition(old, to)
-    Task.objects.filter(pk=task.pk).update(status=to)
-    task.status = to
+    task.status, task.attempts = to, 0 if to == Status.TODO else task.attempts
+    Task.objects.filter(pk=task.pk).update(status=to, attempts=task.attempts)
+    lease = leases.close_active(task, LeaseOutcome.SUPERSEDED) if old == Status.IN_PROGRESS else None
     attach([task])
-    _record(actor, "task_transitioned", task, **{"from": old, "to": to})
+    journal.record_task(actor, "task_transitioned", task, **{"from": old, "to": to})
+    if lease is not None:
+        journal.record_lease(actor, lease)
     return task
 
 
@@ -106,15 +111,20 @@ def transition_task(*, actor: Actor, task_id: uuid.UUID, to: str, version: int |
 def delete_task(*, actor: Actor, task_id: uuid.UUID, version: int | None) -> None:
     """Remove the task at ``version`` (None: whichever it has).
 
-    Raises PermissionDenied, NotFound, PreconditionFailed, and Conflict while other tasks depend on it.
+    Raises PermissionDenied, NotFound, PreconditionFailed, and Conflict while other tasks depend on it or somebody holds
+    a lease of it.
     """
     actor.require("write")
     _lock_graph(actor.org_id)
     task = _swap(actor, task_id, version)
+    if lease := leases.active_lease(task):
+        raise Conflict(
+            "Somebody works on this task; move it out of in_progress first.", details={"holder": lease.holder}
+        )
     if waiting := task.dependents.count():
         raise Conflict(f"Tasks that depend on this one: {waiting}.", details={"dependents": waiting})
     Task.objects.filter(pk=task.pk).delete()
-    _record(actor, "task_deleted", task, title=task.title)
+    journal.record_task(actor, "task_deleted", task, title=task.title)
 
 
 def _lock_graph(org_id: uuid.UUID) -> None:
@@ -137,49 +147,3 @@ def _swap(actor: Actor, task_id: uuid.UUID, version: int | None, **columns: Any)
         raise PreconditionFailed if rows.exists() else NotFound
     task: Task = rows.get()
     return task
-
-
-def _set_labels(task: Task, names: Collection[str]) -> None:
-    wanted = {name.strip() for name in names}
-    _check_count("labels", len(wanted), MAX_LABELS)
-    if any(not 1 <= len(name) <= MAX_LABEL for name in wanted):
-        raise ValidationFailed(details={"labels": [f"Each label has 1 to {MAX_LABEL} characters and is not blank."]})
-    present = set(task.labels.values_list("name", flat=True))
-    task.labels.filter(name__in=present - wanted).delete()
-    TaskLabel.objects.bulk_create(
-        TaskLabel(org_id=task.org_id, task=task, name=name) for name in sorted(wanted - present)
-    )
-
-
-def _set_dependencies(task: Task, ids: Collection[uuid.UUID]) -> None:
-    wanted = set(ids)
-    _check_count("depends_on", len(wanted), MAX_DEPENDENCIES)
-    _check_dependencies(task, wanted)
-    present = set(task.dependencies.values_list("depends_on", flat=True))
-    task.dependencies.filter(depends_on__in=present - wanted).delete()
-    TaskDependency.objects.bulk_create(
-        TaskDependency(org_id=task.org_id, task=task, depends_on_id=other) for other in sorted(wanted - present)
-    )
-
-
-def _check_dependencies(task: Task, wanted: set[uuid.UUID]) -> None:
-    """Raises ValidationFailed; another org's tasks are unknown in the same words as those that never were."""
-    if task.pk in wanted:
-        raise ValidationFailed(details={"depends_on": ["A task cannot depend on itself."]})
-    known = Task.objects.for_org(task.org_id).filter(pk__in=wanted).values_list("pk", flat=True)
-    if unknown := wanted.difference(known):
-        named = ", ".join(str(other) for other in sorted(unknown))
-        raise ValidationFailed(details={"depends_on": [f"There is no such task: {named}."]})
-    if TaskDependency.objects.lead(wanted, task.pk):
-        raise ValidationFailed(details={"depends_on": ["This would close a cycle: one of these waits for this task."]})
-
-
-def _check_count(field: str, count: int, most: int) -> None:
-    if count > most:
-        raise ValidationFailed(details={field: [f"May have {most} entries at most, not {count}."]})
-
-
-def _record(actor: Actor, event: str, task: Task, **details: Any) -> None:
-    events.record(
-        actor=actor, event=event, kind="tasks", target=f"task:{task.id}", details={**details, "version": task.version}
-    )
