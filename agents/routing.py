@@ -1,3 +1,5 @@
+"""The WebSockets, by their paths."""
+
 from channels.routing import URLRouter
 from django.urls import re_path
 

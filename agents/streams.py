@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.db.models import Q
+
 from agents.models import AgentLog, RuntimeAgent
 from agents.states import FINAL, LEVELS
 from orchestrator.api.renderers import to_json
@@ -14,13 +16,12 @@ from orchestrator.events.streams import OrgSource
 from orchestrator.streams.hub import Batch, Frame
 
 SHOWN: Final = 1000
-_KINDS: Final = ("agents", "runtime_agents", "prompts", "agent_logs")
+_KINDS: Final = ("agents", "runtime_agents", "agent_logs")
 # The frame's type for each event of ours; what is not here is of no interest to a watcher.
 _TYPES: Final = {
     "agent_created": "agent_created",
     "agent_status_changed": "agent_status_changed",
     "agent_updated": "agent_updated",
-    "prompt_answered": "agent_updated",
     "agent_redefined": "agent_updated",
     "agent_archived": "agent_deleted",
     "agent_logged": "agent_log",
@@ -65,7 +66,7 @@ def snapshot(org_id: uuid.UUID, filters: Mapping[str, str], seq: int) -> bytes:
     if "session_id" in filters:
         rows = rows.filter(session_id=filters["session_id"])
     if "agent_id" in filters:
-        rows = rows.filter(pk=filters["agent_id"]) | rows.filter(agent=filters["agent_id"])
+        rows = rows.filter(Q(pk=filters["agent_id"]) | Q(agent_id=filters["agent_id"]))
     agents = [_agent(row) for row in rows[:SHOWN]]
     data = {"agents": agents, "timestamp": clock.rfc3339(clock.now())}
     return to_json({"type": "agent_update", "data": data, "seq": seq})

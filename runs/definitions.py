@@ -28,9 +28,14 @@ def pin(actor: Actor, workflow: str, ref: str | None = None) -> Pin:
     try:
         return pins.pin(actor=actor, tag=workflow, ref=ref)
     except NotFound as error:
-        if workflow == BUILT_IN and ensure_built_in(actor.org_id):
-            return pin(actor, workflow, ref)
-        raise ValidationFailed(details={"ref" if ref else "workflow": [error.message]}) from error
+        missing = error
+    if workflow == BUILT_IN:
+        ensure_built_in(actor.org_id)
+        try:  # also when it was there: somebody's first run may have made it in between
+            return pins.pin(actor=actor, tag=workflow, ref=ref)
+        except NotFound as error:
+            missing = error
+    raise ValidationFailed(details={"ref" if ref else "workflow": [missing.message]}) from missing
 
 
 def seed(org_id: uuid.UUID) -> str:

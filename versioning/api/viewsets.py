@@ -106,7 +106,6 @@ class TagViewSet(VersioningViewSet):
         except NotFound as error:
             if "If-Match" in self.request.headers:
                 raise
-            refs.check_tag_name(name)
             raise PreconditionRequired("Send `If-None-Match: *` to make the tag.") from error
 
 

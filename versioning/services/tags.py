@@ -44,8 +44,8 @@ def head(actor: Actor, name: str, version: int | None) -> Tag:
 def lock(actor: Actor, name: str, version: int | None) -> Tag:
     """The same, and nobody else moves the tag until the transaction ends."""
     actor.require("write")
-    rows = Tag.objects.for_org(actor.org_id).live().select_related("artifact").select_for_update(of=("self",))
-    tag: Tag | None = rows.filter(name=name).first()
+    # Without the artifact: who waited for the row has it looked at again by PostgreSQL, but not what is joined to it.
+    tag: Tag | None = Tag.objects.for_org(actor.org_id).live().select_for_update().filter(name=name).first()
     if tag is None:
         raise NotFound(f"There is no tag {name!r}.")
     _guard(actor, tag, version)
@@ -67,18 +67,31 @@ def create_tag(*, actor: Actor, name: str, artifact: Artifact, message: str = ""
 
     Raises PermissionDenied, ValidationFailed for the name, Conflict when the tag is there.
     """
+    tag = claim_name(actor, name)
+    begin_life(actor, tag, artifact, message)
+    return tag
+
+
+def claim_name(actor: Actor, name: str) -> Tag:
+    """The row of a tag that is not there, ours until the transaction ends. Raises like create_tag.
+
+    Before anything is written: every service takes the tag's lock before those of blobs.
+    """
     actor.require("write")
     refs.check_tag_name(name)
-    now = clock.now()
     # A tag that is not there is one without an artifact: of two who create it, the second waits here for the first.
     unborn = Tag(org_id=actor.org_id, name=name, version=0, updated_by=str(actor))
     Tag.objects.bulk_create([unborn], ignore_conflicts=True)
     tag = Tag.objects.for_org(actor.org_id).select_for_update().get(name=name)
     if tag.artifact_id is not None:
         raise Conflict(f"The tag {name!r} exists already.")
-    tag.position, tag.last_position, tag.protected, tag.created_at = 0, 0, False, now
-    write_move(actor, tag, MoveKind.CREATE, artifact, message)
     return tag
+
+
+def begin_life(actor: Actor, tag: Tag, artifact: Artifact, message: str) -> None:
+    """The first move of a claimed tag."""
+    tag.position, tag.last_position, tag.protected, tag.created_at = 0, 0, False, clock.now()
+    write_move(actor, tag, MoveKind.CREATE, artifact, message)
 
 
 @transaction.atomic

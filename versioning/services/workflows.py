@@ -32,8 +32,9 @@ def create_workflow(*, actor: Actor, tag: str, definition: Any, message: str = "
     actor.require("write")
     prepared = artifacts.prepare_root(definition)
     with transaction.atomic():
-        root = artifacts.store(actor, prepared, message)
-        return tags.create_tag(actor=actor, name=tag, artifact=root, message=message)
+        made = tags.claim_name(actor, tag)
+        tags.begin_life(actor, made, artifacts.store(actor, prepared, message), message)
+        return made
 
 
 def patch_tag(
