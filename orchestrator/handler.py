@@ -20,9 +20,13 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from orchestrator.api import waiting
 from orchestrator.api.errors import error_response
+from orchestrator.core import clock
 from orchestrator.core.errors import PayloadTooLarge, Unavailable
+from orchestrator.streams.hub import hub
 
+_LOOK_SECONDS: Final = 1.0  # a wake-up that is lost costs no more
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024 + 1024
 
 
@@ -54,7 +58,10 @@ class PooledHandler(ASGIHandler):
         except PayloadTooLarge as error:
             await self.send_response(error_response(error), send)
             return
+        scope[waiting.BEGAN] = clock.monotonic()
         response = await self._run(self._respond, scope, io.BytesIO(body))
+        if hasattr(response, "again"):
+            response = await self._ask_again(response, scope, body, receive)
         if response.streaming:
             await self._stream(response, receive, send)
         else:
@@ -77,6 +84,21 @@ class PooledHandler(ASGIHandler):
             pieces.append(piece)
             if not message.get("more_body", False):
                 return b"".join(pieces)
+
+    async def _ask_again(self, response: Any, scope: Any, body: bytes, receive: Any) -> HttpResponseBase:
+        """Put the request again while its view wants that and its caller is there; it holds no thread meanwhile."""
+        leaving = asyncio.ensure_future(receive())
+        try:
+            while (again := getattr(response, "again", None)) is not None and again.seconds > 0:
+                changed = asyncio.ensure_future(hub().changed(again.topic, min(again.seconds, _LOOK_SECONDS)))
+                await asyncio.wait({changed, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if leaving.done() or hub().closing:
+                    break
+                response = await self._run(self._respond, {**scope, waiting.AGAIN: True}, io.BytesIO(body))
+            return response
+        finally:
+            leaving.cancel()
 
     async def _run(self, work: Any, *arguments: Any) -> HttpResponseBase:
         """Run on the least busy thread; 503 when it takes too long.

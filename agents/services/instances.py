@@ -5,6 +5,7 @@ of status; each records an event of kind ``runtime_agents`` with what a watcher 
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -25,6 +26,16 @@ _MOVED: Final = (
     "status", "status_before_lost", "updated_at", "last_heartbeat_at", "started_at", "completed_at", "version",
 )  # fmt: skip
 _USAGE: Final = ("input_tokens", "output_tokens", "cost_usd")
+
+
+_departures: list[Callable[[uuid.UUID, uuid.UUID], None]] = []
+
+
+def on_departure(let_go: Callable[[uuid.UUID, uuid.UUID], None]) -> None:
+    """Have ``let_go(org_id, instance_id)`` called in the transaction in which an instance is lost or ends: rooms above
+    this one take back what it held.
+    """
+    _departures.append(let_go)
 
 
 @transaction.atomic
@@ -189,6 +200,9 @@ def _move(actor: Actor, instance: RuntimeAgent, status: str, *, reason: str, ali
         instance.completed_at = now
     instance.version += 1
     instance.save(update_fields=_MOVED)
+    if status not in LIVE:
+        for let_go in _departures:
+            let_go(instance.org_id, instance.id)
     _record(actor, "agent_status_changed", instance, old_status=old, new_status=status, reason=reason)
     return instance
 

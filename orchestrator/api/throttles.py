@@ -11,6 +11,7 @@ from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from orchestrator.api.waiting import is_asked_again
 from orchestrator.core.errors import RateLimited, Unavailable
 from orchestrator.identity.actors import Actor
 
@@ -53,6 +54,8 @@ class NamedRateThrottle(BaseThrottle):
     """``RATE_LIMIT`` for API keys and anonymous callers, ``RATE_LIMIT_USER`` for people."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        if is_asked_again(request._request):
+            return True
         actor = cast(Actor | None, request.auth)
         if actor is None:
             key, rate = f"ip:{client_address(request._request)}", settings.RATE_LIMIT

@@ -134,6 +134,11 @@ class Hub:
         self._bridge = nudges.Bridge(self._wake_here)
         self._ticker = self._loop.create_task(self._tick_for_ever())
 
+    @property
+    def closing(self) -> bool:
+        """Whether the process is going away."""
+        return self._closing
+
     def wake(self, topic: str) -> None:
         """Look at ``topic`` again. Thread-safe and cheap when nobody reads it."""
         if topic in self._topics or topic in self._waiters:

@@ -97,6 +97,20 @@ class Acquire(StrictSerializer):
         return attrs
 
 
+class Next(StrictSerializer):
+    """What a runtime agent asks of the queue, and how long it waits for it."""
+
+    wait_seconds = serializers.IntegerField(min_value=0, max_value=30, default=30)
+    ttl_seconds = _ttl(default=DEFAULT_LEASE_SECONDS)
+    labels = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_LABEL), max_length=MAX_LABELS, required=False,
+        help_text="It has all of these.",
+    )  # fmt: skip
+    q = serializers.CharField(
+        max_length=200, required=False, trim_whitespace=False, help_text="Its title or description mentions this."
+    )
+
+
 class Held(StrictSerializer):
     """What every call of a holder names."""
 

@@ -46,6 +46,11 @@ class Place(NamedTuple):
     attempts: int
 
 
+def holder_of(runtime_agent_id: uuid.UUID) -> str:
+    """Under which name a runtime agent holds leases."""
+    return f"agent:{runtime_agent_id}"
+
+
 def find_lease(actor: Actor, lease_id: uuid.UUID) -> TaskLease:
     """The org's lease. Raises NotFound."""
     lease = sql.instance(TaskLease, _LEASE, [lease_id, actor.org_id])
@@ -171,6 +176,15 @@ def reclaim_lease(lease: TaskLease, now: datetime) -> bool:
         return False
     _move(Actor.system(lease.org_id), task, lease, _after_a_failure)
     return True
+
+
+def lapse_of(holder: str, org_id: uuid.UUID) -> None:
+    """Reclaim all that ``holder``, who is gone, had in hand, before its time; in the caller's transaction."""
+    for lease in TaskLease.objects.for_org(org_id).active().filter(holder=holder):
+        task = lock_task(org_id, lease.task_id, wait=False)
+        # A task that somebody is writing stays; its lease runs out by itself.
+        if task is not None and _close(lease, _CLOSE, LeaseOutcome.RECLAIMED):
+            _move(Actor.system(org_id), task, lease, _after_a_failure)
 
 
 def lock_task(org_id: uuid.UUID, task_id: uuid.UUID, *, wait: bool = True) -> Task | None:

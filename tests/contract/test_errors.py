@@ -83,7 +83,7 @@ def writes_with_body() -> list[Call]:
 def need_not_have_a_body(found: Call) -> bool:
     """A PATCH may change nothing, a sign-out may say all in its headers, an undo and a stop need no reason."""
     route, method = found
-    return method == "patch" or route.template.endswith(("/logout", "/undo", "/redo", "/stop"))
+    return method == "patch" or route.template.endswith(("/logout", "/undo", "/redo", "/stop", "/next"))
 
 
 def call(client: Client, method: str, path: str, body: bytes = b"{}", **headers: str) -> Any:
