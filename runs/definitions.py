@@ -20,22 +20,16 @@ BUILT_IN: Final = "agent-graph"
 _FOLDER: Final = Path(__file__).parent / "workflows"
 
 
-def pin(actor: Actor, workflow: str, ref: str | None = None) -> Pin:
-    """The version to run. An org that never had the built-in workflow gets it now.
+class UnknownWorkflow(ValidationFailed):
+    """There is no workflow by that name and ref."""
 
-    Raises ValidationFailed when there is none by that name and ref.
-    """
+
+def pin(actor: Actor, workflow: str, ref: str | None = None) -> Pin:
+    """The version to run. Raises UnknownWorkflow."""
     try:
         return pins.pin(actor=actor, tag=workflow, ref=ref)
     except NotFound as error:
-        missing = error
-    if workflow == BUILT_IN:
-        ensure_built_in(actor.org_id)
-        try:  # also when it was there: somebody's first run may have made it in between
-            return pins.pin(actor=actor, tag=workflow, ref=ref)
-        except NotFound as error:
-            missing = error
-    raise ValidationFailed(details={"ref" if ref else "workflow": [missing.message]}) from missing
+        raise UnknownWorkflow(details={"ref" if ref else "workflow": [error.message]}) from error
 
 
 def seed(org_id: uuid.UUID) -> str:

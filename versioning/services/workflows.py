@@ -56,16 +56,17 @@ def patch_tag(
     raise AssertionError("unreachable")
 
 
-@transaction.atomic
 def patch_version(*, actor: Actor, base: Artifact, operations: list[dict[str, Any]], message: str = "") -> Patched:
     """RFC 6902 operations on any version; no tag moves. Raises as artifacts.prepare_patch does."""
     actor.require("write")
-    artifact = artifacts.store(actor, artifacts.prepare_patch(base, operations), message)
-    events.record(
-        actor=actor, event="patch_created", kind="artifacts", target=f"artifact:{artifact.id}",
-        details={"base": str(base.id), "message": message},
-    )  # fmt: skip
-    return Patched(artifact, None)
+    prepared = artifacts.prepare_patch(base, operations)
+    with transaction.atomic():
+        artifact = artifacts.store(actor, prepared, message)
+        events.record(
+            actor=actor, event="patch_created", kind="artifacts", target=f"artifact:{artifact.id}",
+            details={"base": str(base.id), "message": message},
+        )  # fmt: skip
+        return Patched(artifact, None)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 
 from conftest import Person
 from orchestrator.identity.actors import Actor
+from runs import definitions
 from runs.services import submission
 from versioning import materialisation, refs
 from versioning.models import Artifact, Tag
@@ -64,7 +65,7 @@ SERVICES: Final[dict[str, Service]] = {
     "revert": lambda actor: merges.revert(actor=actor, tag="long", undone=at(actor, "long")),
     "compact": compacted,
     "start_run": lambda actor: submission.start_run(actor=actor, workflow="flow", inputs={}),
-    "start_run of the built-in workflow": lambda actor: submission.start_run(actor=actor, inputs={"prompt": "Paris"}),
+    "the built-in workflow": lambda actor: definitions.ensure_built_in(actor.org_id),
 }
 
 
