@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from jmespath.exceptions import JMESPathError
 
+from agents.services import logs
 from orchestrator.core import clock, metrics
 from orchestrator.core.ids import uuid7
 from orchestrator.identity.actors import Actor
@@ -105,6 +106,9 @@ def _claim(run_id: uuid.UUID, holder: str, dead_holder: str | None) -> Run | Non
     else:
         return None
     run = Run.objects.get(pk=run_id)
+    if event == "run_recovered":
+        told = f"A run of {run.workflow} lost its worker and was taken over."
+        logs.report(org_id=run.org_id, component="engine", level="WARNING", message=told, run_id=str(run.id))
     record_run(Actor.system(run.org_id), event, run)
     return run
 

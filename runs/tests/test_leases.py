@@ -14,6 +14,8 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from agents.models import SystemLog
+from agents.states import LEVELS
 from conftest import Person
 from orchestrator.events.models import Event
 from runs.engine import sweeper
@@ -72,6 +74,8 @@ def test_after_the_lease_another_goes_on_with_the_interrupted_node(alice: Person
     run.refresh_from_db()
     assert (run.recoveries, run.lease_holder) == (1, OTHER)
     assert Event.objects.filter(event="run_recovered", target=f"run:{run.id}").count() == 1
+    told = SystemLog.objects.get(component="engine")
+    assert (LEVELS[told.level], told.details) == ("WARNING", {"run_id": str(run.id)})
 
 
 def test_a_run_that_was_taken_over_ends_as_if_nothing_had_been(alice: Person, noon: time_machine.Traveller) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
+from agents.services import logs
 from orchestrator.core import clock, sql
 from orchestrator.core.canonical import canonical_document
 from orchestrator.core.errors import Conflict, NotFound, ValidationFailed
@@ -175,6 +176,8 @@ def reclaim_lease(lease: TaskLease, now: datetime) -> bool:
     if task is None or not _close(lease, _HAS_RUN_OUT, LeaseOutcome.RECLAIMED, now):
         return False
     _move(Actor.system(lease.org_id), task, lease, _after_a_failure)
+    told = f"The lease of {lease.holder} on {task.title!r} ran out: the task goes back."
+    logs.report(org_id=lease.org_id, component="sweeper", level="WARNING", message=told, task_id=str(task.id))
     return True
 
 

@@ -44,6 +44,8 @@ def test_a_lease_that_ran_out_is_reclaimed_and_its_task_goes_back(alice: Person,
     }  # fmt: skip
     moved = Event.objects.get(event="task_transitioned", actor="system", org_id=alice.org.pk)
     assert moved.details == {"from": "in_progress", "to": "todo", "lease_id": late["lease_id"], "version": 3}
+    [told] = alice.client.get("/api/v1/runtime/system-logs?component=sweeper").json()["items"]
+    assert (told["level"], told["details"]) == ("WARNING", {"task_id": task["id"]})
 
 
 def test_it_is_not_reclaimed_before_its_time(alice: Person) -> None:
