@@ -80,6 +80,14 @@ def find_tag(org_id: uuid.UUID, name: str) -> Tag | None:
     return tag
 
 
+def tag_of_any_life(org_id: uuid.UUID, name: str) -> Tag:
+    """The tag, also when it is deleted: its history stays. Raises NotFound."""
+    tag = Tag.objects.for_org(org_id).filter(name=name).first() if _TAG.fullmatch(name) else None
+    if tag is None:
+        raise NotFound
+    return tag
+
+
 def at_move(tag: Tag, number: int) -> Artifact:
     """Where the tag was after its move ``number``. Raises NotFound; a delete left it nowhere."""
     move = TagMove.objects.filter(tag=tag, number=number).select_related("to_artifact").first()
@@ -89,10 +97,7 @@ def at_move(tag: Tag, number: int) -> Artifact:
 
 
 def _as_of(org_id: uuid.UUID, name: str, number: int) -> Artifact:
-    tag = Tag.objects.for_org(org_id).filter(name=name).first()  # a deleted one, too: its history stays
-    if tag is None:
-        raise NotFound(f"There is no tag {name!r}.")
-    return at_move(tag, number)
+    return at_move(tag_of_any_life(org_id, name), number)
 
 
 def _named(org_id: uuid.UUID, name: str) -> Artifact:

@@ -115,10 +115,7 @@ class TagHistoryViewSet(VersioningViewSet):
     @extend_schema(responses=bodies.MoveBody(many=True))
     def list(self, request: Request, tag: str) -> Response:  # type: ignore[override]  # a list within one tag
         """The tag's moves over all its lives, last first; of a deleted tag, too."""
-        found = Tag.objects.for_org(self.actor.org_id).filter(name=tag).first()
-        if found is None:
-            raise NotFound
-        self._tag = found
+        self._tag = found = refs.tag_of_any_life(self.actor.org_id, tag)
         return self.answer_list(self.actor.org_id, revision=found.version, within=found.id)
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[TagMove]:
