@@ -1,42 +1,27 @@
 """Agents for operators: all to read, nothing to edit. The actions go through the services, in the operator's name."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agents.models import Agent, AgentLog, Prompt, RuntimeAgent, SystemLog
 from agents.services import definitions, instances, prompts
 from agents.states import LEVELS
-from orchestrator.core.errors import OrchestratorError
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.admin import ReadOnlyAdmin, operator
+from orchestrator.identity.admin import ActingAdmin, ReadOnlyAdmin
 
 
-class ActingAdmin(ReadOnlyAdmin):
+class AgentsAdmin(ActingAdmin):
     """Its actions ask for the permission ``act``: to change rows of this model."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"agents.change_{self.opts.model_name}")
 
-    def each(self, request: HttpRequest, rows: Iterable[Any], done: str, act: Callable[[Actor, Any], object]) -> None:
-        """Act on each row in the operator's name, in a transaction of its own, and name what is refused."""
-        acted, refused = 0, []
-        for row in rows:
-            try:
-                act(operator(request, row.org_id), row)
-                acted += 1
-            except OrchestratorError as error:
-                refused.append(f"{row}: {error.message}")
-        self.message_user(request, f"{done}: {acted}.")
-        for reason in refused:
-            self.message_user(request, reason, messages.WARNING)
-
 
 @admin.register(Agent)
-class AgentAdmin(ActingAdmin):
+class AgentAdmin(AgentsAdmin):
     list_display = ("name", "org", "agent_type", "default_model", "created_by", "created_at", "archived_at", "version")
     list_filter = ("agent_type", ("archived_at", admin.EmptyFieldListFilter), "org")
     list_select_related = ("org",)
@@ -55,7 +40,7 @@ class AgentAdmin(ActingAdmin):
 
 
 @admin.register(RuntimeAgent)
-class RuntimeAgentAdmin(ActingAdmin):
+class RuntimeAgentAdmin(AgentsAdmin):
     list_display = (
         "name", "org", "agent", "session_id", "status", "last_heartbeat_at", "input_tokens", "output_tokens",
         "cost_usd", "created_at",
@@ -82,7 +67,7 @@ class RuntimeAgentAdmin(ActingAdmin):
 
 
 @admin.register(Prompt)
-class PromptAdmin(ActingAdmin):
+class PromptAdmin(AgentsAdmin):
     list_display = (
         "__str__", "org", "runtime_agent", "status", "model", "input_tokens", "output_tokens", "cost_usd",
         "latency_ms", "created_at",

@@ -1,13 +1,10 @@
 """Tasks and leases for operators: all to read, nothing to edit. The actions go through services, like every change."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest
 
-from orchestrator.core.errors import OrchestratorError
-from orchestrator.identity.admin import ReadOnlyAdmin, operator
+from orchestrator.identity.actors import Actor
+from orchestrator.identity.admin import ActingAdmin
 from tasks import services
 from tasks.models import Task, TaskDependency, TaskLabel, TaskLease
 from tasks.querysets import TaskLeaseQuerySet, TaskQuerySet
@@ -26,7 +23,7 @@ class DependencyInline(admin.TabularInline):
 
 
 @admin.register(Task)
-class TaskAdmin(ReadOnlyAdmin):
+class TaskAdmin(ActingAdmin):
     list_display = ("title", "org", "status", "priority", "assignee", "created_by", "created_at", "version")
     list_filter = ("status", "org")
     list_select_related = ("org",)
@@ -47,15 +44,14 @@ class TaskAdmin(ReadOnlyAdmin):
     def cancel_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:
         """Cancel each task in the operator's name."""
 
-        def cancel(task: Task) -> None:
-            services.transition_task(actor=operator(request, task.org_id), task_id=task.pk, to=Status.CANCELLED)
+        def cancel(actor: Actor, task: Task) -> None:
+            services.transition_task(actor=actor, task_id=task.pk, to=Status.CANCELLED)
 
-        done = _each(self, request, queryset, cancel)
-        self.message_user(request, f"Cancelled tasks: {done}.")
+        self.each(request, queryset, "Cancelled tasks", cancel)
 
 
 @admin.register(TaskLease)
-class TaskLeaseAdmin(ReadOnlyAdmin):
+class TaskLeaseAdmin(ActingAdmin):
     list_display = ("holder", "task", "org", "outcome", "token", "acquired_at", "renewed_at", "expires_at", "ended_at")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "outcome", "org")
     list_select_related = ("org", "task")
@@ -74,19 +70,7 @@ class TaskLeaseAdmin(ReadOnlyAdmin):
     def revoke_selected(self, request: HttpRequest, queryset: TaskLeaseQuerySet) -> None:
         """Put the task of each lease back into todo, in the operator's name."""
 
-        def revoke(lease: TaskLease) -> None:
-            services.revoke_lease(actor=operator(request, lease.org_id), lease_id=lease.pk)
+        def revoke(actor: Actor, lease: TaskLease) -> None:
+            services.revoke_lease(actor=actor, lease_id=lease.pk)
 
-        self.message_user(request, f"Revoked leases: {_each(self, request, queryset, revoke)}.")
-
-
-def _each(page: ReadOnlyAdmin, request: HttpRequest, rows: Iterable[Any], change: Callable[[Any], None]) -> int:
-    """Change each row, in a transaction of its own, and name what is refused; how many were changed."""
-    changed = 0
-    for row in rows:
-        try:
-            change(row)
-            changed += 1
-        except OrchestratorError as error:
-            page.message_user(request, f"{row}: {error.message}", messages.WARNING)
-    return changed
+        self.each(request, queryset, "Revoked leases", revoke)

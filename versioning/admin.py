@@ -1,19 +1,18 @@
 """Versions for operators: all to read, nothing to edit. What moves a tag goes through the service, as ever."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Func, IntegerField, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestrator.core.errors import OrchestratorError
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.admin import ReadOnlyAdmin, operator
+from orchestrator.identity.admin import ActingAdmin, ReadOnlyAdmin
 from versioning import materialisation
 from versioning.models import Artifact, Blob, Tag, TagMove
 from versioning.querysets import TagQuerySet
@@ -96,7 +95,7 @@ class MoveInline(admin.TabularInline):
 
 
 @admin.register(Tag)
-class TagAdmin(ReadOnlyAdmin):
+class TagAdmin(ActingAdmin):
     list_display = ("name", "org", "artifact", "version", "protected", "updated_by", "updated_at")
     list_filter = ("protected", "org")
     list_select_related = ("org", "artifact")
@@ -135,20 +134,13 @@ class TagAdmin(ReadOnlyAdmin):
     def delete_names(self, request: HttpRequest, queryset: TagQuerySet) -> None:
         self._each(request, queryset, "Deleted", lambda actor, name: tags.delete_tag(actor=actor, name=name))
 
-    def _each(
-        self, request: HttpRequest, rows: Iterable[Tag], done: str, change: Callable[[Actor, str], object]
-    ) -> None:
-        """Change each tag in the operator's name, in a transaction of its own, and name what is refused."""
-        changed, refused = 0, []
-        for tag in rows:
-            try:
-                change(operator(request, tag.org_id), tag.name)
-                changed += 1
-            except OrchestratorError as error:
-                refused.append(f"Refused for {tag.org.slug} {tag}: {error.message}")
-        self.message_user(request, f"{done}: {changed}.")
-        for reason in refused:
-            self.message_user(request, reason, messages.WARNING)
+    def _each(self, request: HttpRequest, rows: TagQuerySet, done: str, change: Callable[[Actor, str], object]) -> None:
+        """Django capitalises the first letter of a message, so that it must not be a tag's."""
+
+        def name(tag: Tag) -> str:
+            return f"Refused for {tag.org.slug} {tag}"
+
+        self.each(request, rows, done, lambda actor, tag: change(actor, tag.name), name)
 
 
 def _protect(actor: Actor, name: str, protected: bool) -> None:

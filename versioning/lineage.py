@@ -66,7 +66,7 @@ def ancestors(org_id: uuid.UUID, starts: Iterable[uuid.UUID], floor: int) -> dic
     with connection.cursor() as cursor:
         cursor.execute(statement, [sql.adapt(value) for value in (org_id, *ids, floor)])
         rows = cursor.fetchall()
-    found = (Version(_uuid(row[0]), _optional(row[1]), _optional(row[2]), row[3], row[4]) for row in rows)
+    found = (Version(sql.uuid_of(row[0]), _optional(row[1]), _optional(row[2]), row[3], row[4]) for row in rows)
     return {version.id: version for version in found}
 
 
@@ -97,15 +97,10 @@ def _is_whole(side: dict[uuid.UUID, Version], common: Set[uuid.UUID]) -> bool:
     return all(parent in side for id_, version in side.items() if id_ not in common for parent in version.parent_ids)
 
 
-def is_ancestor(older: Artifact, younger: Artifact) -> bool:
-    """Whether ``older`` is ``younger`` or in its history."""
-    return older.id in ancestors(younger.org_id, [younger.id], older.depth)
-
-
 def first_parent(artifact: Artifact, steps: int) -> uuid.UUID | None:
     """The version ``steps`` first parents before ``artifact``; None when its history is shorter."""
     found = sql.row(_FIRST_PARENT, [artifact.id, steps, steps])
-    return _uuid(found[0]) if found else None
+    return sql.uuid_of(found[0]) if found else None
 
 
 def page(
@@ -144,10 +139,5 @@ def parents_of(artifacts: Iterable[Artifact]) -> dict[uuid.UUID, list[uuid.UUID]
     return {id_: [through.get(parent) or parent for parent in parents if parent] for id_, parents in named}
 
 
-def _uuid(value: object) -> uuid.UUID:
-    """SQLite gives text."""
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
-
-
 def _optional(value: object) -> uuid.UUID | None:
-    return None if value is None else _uuid(value)
+    return None if value is None else sql.uuid_of(value)

@@ -128,6 +128,12 @@ class Tag(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def head(self) -> Artifact:
+        """Where a tag that is not deleted stands."""
+        assert self.artifact is not None, "live"
+        return self.artifact
+
 
 class MoveKind(models.TextChoices):
     CREATE = "create"

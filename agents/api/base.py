@@ -27,14 +27,5 @@ class AgentsViewSet(BaseViewSet):
             raise NotFound
         return found
 
-    def required_version(self, resource: dict[str, Any]) -> int | None:
-        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match."""
-        self.check_if_match(resource)
-        return None if self.request.headers["If-Match"].strip() == "*" else resource["version"]
-
-    def asked_version(self, resource: dict[str, Any]) -> int | None:
-        """The same where If-Match may be left out."""
-        return self.required_version(resource) if "If-Match" in self.request.headers else None
-
     def id_of(self, resource: dict[str, Any]) -> uuid.UUID:
         return uuid.UUID(resource["id"])

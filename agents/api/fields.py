@@ -1,6 +1,5 @@
 """Fields of request bodies that DRF's own would convert or not bound."""
 
-import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -13,18 +12,8 @@ from rest_framework import serializers
 
 from agents.models import MAX_COST, MAX_DOCUMENT
 from orchestrator.api.parsers import MAX_EXACT
-from orchestrator.core.ids import parse_uuid
 
 _MICRODOLLAR: Final = Decimal("0.000001")
-
-
-class IdField(serializers.UUIDField):
-    """A UUID in its 36-character form; DRF's own field also takes integers, URNs and braces."""
-
-    def to_internal_value(self, data: Any) -> uuid.UUID:
-        if (found := parse_uuid(data)) is None:
-            self.fail("invalid", value=data)
-        return found
 
 
 class TextField(serializers.CharField):

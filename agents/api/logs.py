@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.base import AgentsViewSet
-from agents.api.fields import DocumentField, IdField, TextField
+from agents.api.fields import DocumentField, TextField
 from agents.api.filters import LogFilter, LogOfAgentFilter, SystemLogFilter
 from agents.api.lines import NdjsonParser, lines_of
 from agents.models import MAX_LINE, AgentLog, RuntimeAgent, SystemLog
@@ -19,7 +19,7 @@ from agents.states import LEVELS, LogType
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
 from orchestrator.api.parsers import StrictJSONParser
-from orchestrator.api.serializers import StrictSerializer
+from orchestrator.api.serializers import IdField, StrictSerializer
 from orchestrator.core import clock
 
 

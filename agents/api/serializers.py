@@ -5,10 +5,10 @@ from typing import Any, Final
 from django.conf import settings
 from rest_framework import serializers
 
-from agents.api.fields import DocumentField, DollarField, IdField, OneOf, TextField
+from agents.api.fields import DocumentField, DollarField, OneOf, TextField
 from agents.models import MAX_LATENCY, MAX_LINE, MAX_NAME, MAX_TEXT, MAX_TOKENS, Agent, Prompt, RuntimeAgent, usd
 from agents.states import FINAL, SETTABLE, AgentType, PromptStatus, PromptType, RuntimeStatus
-from orchestrator.api.serializers import StrictSerializer
+from orchestrator.api.serializers import IdField, StrictSerializer
 from orchestrator.core import clock
 
 _MAX_CAPABILITIES: Final = 100

@@ -1,9 +1,21 @@
 """The base of every request body: unknown fields and wrong JSON types are refused, not dropped or converted."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import serializers
+
+from orchestrator.core.ids import parse_uuid
+
+
+class IdField(serializers.UUIDField):
+    """A UUID in its 36-character form; DRF's own field also takes integers, URNs and braces."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        if (found := parse_uuid(data)) is None:
+            self.fail("invalid", value=data)
+        return found
 
 
 class StrictSerializer(serializers.Serializer):

@@ -77,6 +77,15 @@ class BaseViewSet(ViewSet):
         _, etag = conditional.represent(resource)
         conditional.check_if_match(self.request.headers.get("If-Match"), etag)
 
+    def required_version(self, resource: dict[str, Any]) -> int | None:
+        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match."""
+        self.check_if_match(resource)
+        return None if self.request.headers["If-Match"].strip() == "*" else resource["version"]
+
+    def asked_version(self, resource: dict[str, Any]) -> int | None:
+        """The same where If-Match may be left out."""
+        return self.required_version(resource) if "If-Match" in self.request.headers else None
+
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[Any]:
         """The rows of the org that this viewset lists, unfiltered and unordered."""
         raise NotImplementedError

@@ -44,6 +44,11 @@ def insert(statement: str, rows: Sequence[Sequence[Any]]) -> None:
         run(statement.format(rows=places), [value for values in rows for value in values])
 
 
+def uuid_of(value: Any) -> uuid.UUID:
+    """An id of a row as this module gives it: SQLite's are text."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+
+
 def adapt(value: Any) -> Any:
     """A value in the form in which Django's fields store it on the database at hand."""
     convert = _CONVERSIONS.get(type(value))

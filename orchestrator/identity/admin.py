@@ -1,7 +1,7 @@
 """Operators' pages. Writes go through the services, so that they are events like any other; secrets are nowhere."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -36,6 +36,26 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ActingAdmin(ReadOnlyAdmin):
+    """Shows rows and acts on them by services, in the operator's name."""
+
+    def each(
+        self, request: HttpRequest, rows: Iterable[Any], done: str, act: Callable[[Actor, Any], object],
+        name: Callable[[Any], str] = str,
+    ) -> None:  # fmt: skip
+        """Act on each row, in a transaction of its own; say how many were ``done``, and name what is refused."""
+        acted, refused = 0, []
+        for row in rows:
+            try:
+                act(operator(request, row.org_id), row)
+                acted += 1
+            except OrchestratorError as error:
+                refused.append(f"{name(row)}: {error.message}")
+        self.message_user(request, f"{done}: {acted}.")
+        for reason in refused:
+            self.message_user(request, reason, messages.WARNING)
 
 
 class ServiceAdmin(admin.ModelAdmin):

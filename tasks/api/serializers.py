@@ -1,13 +1,11 @@
 """Tasks and leases in and out. The serializers check a body's form; what it means is checked in tasks/services."""
 
-import uuid
 from typing import Any, Final
 
 from rest_framework import serializers
 
-from orchestrator.api.serializers import StrictSerializer
+from orchestrator.api.serializers import IdField, StrictSerializer
 from orchestrator.core import clock
-from orchestrator.core.ids import parse_uuid
 from tasks.models import (
     DEFAULT_LEASE_SECONDS,
     DEFAULT_MAX_ATTEMPTS,
@@ -30,15 +28,6 @@ from tasks.states import LeaseOutcome, Status
 MAX_TOKEN: Final = 2**53 - 1
 
 
-class TaskIdField(serializers.UUIDField):
-    """A UUID in its 36-character form; DRF's own field also takes integers, URNs and braces."""
-
-    def to_internal_value(self, data: Any) -> uuid.UUID:
-        if (found := parse_uuid(data)) is None:
-            self.fail("invalid", value=data)
-        return found
-
-
 class TaskFields(StrictSerializer):
     """All that a caller may write of a task. Its status moves by transitions alone."""
 
@@ -54,7 +43,7 @@ class TaskFields(StrictSerializer):
         child=serializers.CharField(max_length=MAX_LABEL), max_length=MAX_LABELS, default=list
     )
     depends_on = serializers.ListField(
-        child=TaskIdField(), max_length=MAX_DEPENDENCIES, default=list, help_text="Ids of the tasks it waits for."
+        child=IdField(), max_length=MAX_DEPENDENCIES, default=list, help_text="Ids of the tasks it waits for."
     )
 
 
@@ -77,7 +66,7 @@ class Acquire(StrictSerializer):
 
     holder = serializers.CharField(max_length=MAX_HOLDER, help_text="Who will work on it.")
     ttl_seconds = _ttl(default=DEFAULT_LEASE_SECONDS)
-    task_id = TaskIdField(required=False, help_text="This task, whoever it is assigned to. Left out: the best.")
+    task_id = IdField(required=False, help_text="This task, whoever it is assigned to. Left out: the best.")
     labels = serializers.ListField(
         child=serializers.CharField(max_length=MAX_LABEL), max_length=MAX_LABELS, required=False,
         help_text="It has all of these.",

@@ -69,14 +69,14 @@ class TaskViewSet(BaseViewSet):
     def destroy(self, request: Request, task_id: str) -> Response:
         """Delete a task that no other one depends on. Needs If-Match."""
         task = self.task(task_id)
-        services.delete_task(actor=self.actor, task_id=task.id, version=self.asked_version(task))
+        services.delete_task(actor=self.actor, task_id=task.id, version=self.required_version(task_json(task)))
         return Response(status=204)
 
     @extend_schema(request=Transition, responses=TaskBody)
     def transition(self, request: Request, task_id: str) -> Response:
         """Move a task to another status. If-Match is optional here: the table of transitions guards the move."""
         task = self.task(task_id)
-        version = self.asked_version(task) if "If-Match" in request.headers else None
+        version = self.asked_version(task_json(task))
         moved = services.transition_task(
             actor=self.actor, task_id=task.id, to=self.body(Transition)["status"], version=version
         )
@@ -90,14 +90,9 @@ class TaskViewSet(BaseViewSet):
         attach([task])
         return task
 
-    def asked_version(self, task: Task) -> int | None:
-        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match."""
-        self.check_if_match(task_json(task))
-        return None if self.request.headers["If-Match"].strip() == "*" else task.version
-
     def _write(self, task_id: str, *, partial: bool) -> Response:
         task = self.task(task_id)
-        version = self.asked_version(task)
+        version = self.required_version(task_json(task))
         body = self.body(TaskFields, partial=partial)
         written = services.update_task(actor=self.actor, task_id=task.id, version=version, **body)
         return self.resource(task_json(written))

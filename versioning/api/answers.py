@@ -26,12 +26,12 @@ def versions_json(artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
 
 def workflow_json(tag: Tag, artifact: Artifact | None = None) -> dict[str, Any]:
     """The tag's head, or another version, under the tag."""
-    shown = artifact or _head(tag)
+    shown = artifact or tag.head
     return {"tag": tag_json(tag), "artifact": version_json(shown), "definition": definition_of(shown)}
 
 
 def workflow_rows(tags: Sequence[Tag]) -> list[dict[str, Any]]:
-    versions = versions_json([_head(tag) for tag in tags])
+    versions = versions_json([tag.head for tag in tags])
     return [{"tag": tag_json(tag), "artifact": version} for tag, version in zip(tags, versions, strict=True)]
 
 
@@ -58,8 +58,3 @@ def log_rows(artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
         {**version, "tags": standing.get(artifact.id, [])}
         for artifact, version in zip(artifacts, versions, strict=True)
     ]
-
-
-def _head(tag: Tag) -> Artifact:
-    assert tag.artifact is not None, "live"
-    return tag.artifact

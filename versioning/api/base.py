@@ -41,17 +41,16 @@ class VersioningViewSet(BaseViewSet):
             )
         return self.ref(str(query[name]), name)
 
-    def required_version(self, tag: Tag) -> int | None:
-        """The version that If-Match allows to write over; None for any (``*``). Raises like check_if_match.
-
-        A tag and the workflow under it are two resources with one state: the ETag of either will do.
+    def required_tag_version(self, tag: Tag) -> int | None:
+        """As required_version. A tag and the workflow under it are two resources with one state: the ETag of either
+        will do.
         """
         try:
-            self.check_if_match(tag_json(tag))
+            return self.required_version(tag_json(tag))
         except PreconditionFailed:
             self.check_if_match(workflow_json(tag))
-        return None if self.request.headers["If-Match"].strip() == "*" else tag.version
+            return tag.version
 
-    def asked_version(self, tag: Tag) -> int | None:
+    def asked_tag_version(self, tag: Tag) -> int | None:
         """The same where If-Match may be left out."""
-        return self.required_version(tag) if "If-Match" in self.request.headers else None
+        return self.required_tag_version(tag) if "If-Match" in self.request.headers else None

@@ -188,12 +188,11 @@ class MergeBody(serializers.Serializer):
 
 def tag_json(tag: Tag) -> dict[str, Any]:
     """``tag`` with its artifact loaded; not a deleted one."""
-    assert tag.artifact is not None, "live"
     return {
         "id": str(tag.id),
         "name": tag.name,
-        "artifact_id": str(tag.artifact.id),
-        "digest": tag.artifact.definition_digest,
+        "artifact_id": str(tag.head.id),
+        "digest": tag.head.definition_digest,
         "version": tag.version,
         "protected": tag.protected,
         "moves": tag.move_count,

@@ -48,7 +48,7 @@ class TagViewSet(VersioningViewSet):
     def update(self, request: Request, tag: str) -> Response:
         """A new tag (a branch) with `If-None-Match: *`; with If-Match, the same as move."""
         if request.headers.get("If-None-Match", "").strip() != "*":
-            return self._move(tag, self.required_version(self._present(tag)))
+            return self._move(tag, self.required_tag_version(self._present(tag)))
         body = self.body(bodies.Target)
         artifact = self.ref(body.pop("ref"))
         try:
@@ -60,7 +60,7 @@ class TagViewSet(VersioningViewSet):
     @extend_schema(request=bodies.Protection, responses=bodies.TagBody)
     def partial_update(self, request: Request, tag: str) -> Response:
         """Protect a tag, or lift that: only admins move a protected one, nobody deletes it. Needs If-Match."""
-        version = self.required_version(self.tag(tag))
+        version = self.required_tag_version(self.tag(tag))
         return self.answer(
             tags.protect_tag(actor=self.actor, name=tag, version=version, **self.body(bodies.Protection))
         )
@@ -68,27 +68,27 @@ class TagViewSet(VersioningViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, tag: str) -> Response:
         """Delete the name, never its history. Needs If-Match."""
-        tags.delete_tag(actor=self.actor, name=tag, version=self.required_version(self.tag(tag)))
+        tags.delete_tag(actor=self.actor, name=tag, version=self.required_tag_version(self.tag(tag)))
         return Response(status=204)
 
     @extend_schema(request=bodies.Target, responses=bodies.TagBody)
     @idempotent
     def move(self, request: Request, tag: str) -> Response:
         """Point the tag at another version. Takes If-Match."""
-        return self._move(tag, self.asked_version(self.tag(tag)))
+        return self._move(tag, self.asked_tag_version(self.tag(tag)))
 
     @extend_schema(request=bodies.Said, responses=bodies.TagBody)
     @idempotent
     def undo(self, request: Request, tag: str) -> Response:
         """Back to where the tag was before. Takes If-Match."""
-        version = self.asked_version(self.tag(tag))
+        version = self.asked_tag_version(self.tag(tag))
         return self.answer(tags.undo_tag(actor=self.actor, name=tag, version=version, **self.body(bodies.Said)))
 
     @extend_schema(request=bodies.Said, responses=bodies.TagBody)
     @idempotent
     def redo(self, request: Request, tag: str) -> Response:
         """Forward again to where the last undo came from. Takes If-Match."""
-        version = self.asked_version(self.tag(tag))
+        version = self.asked_tag_version(self.tag(tag))
         return self.answer(tags.redo_tag(actor=self.actor, name=tag, version=version, **self.body(bodies.Said)))
 
     def answer(self, tag: Tag, **options: Any) -> Response:
@@ -152,14 +152,14 @@ class WorkflowViewSet(VersioningViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, tag: str) -> Response:
         """Delete the name, never its history. Needs If-Match."""
-        tags.delete_tag(actor=self.actor, name=tag, version=self.required_version(self.tag(tag)))
+        tags.delete_tag(actor=self.actor, name=tag, version=self.required_tag_version(self.tag(tag)))
         return Response(status=204)
 
     @extend_schema(request=bodies.Revert, responses={201: bodies.PatchBody})
     @idempotent
     def revert(self, request: Request, tag: str) -> Response:
         """A new patch that takes back what an older version changed. Takes If-Match; conflicts as in merge."""
-        version, body = self.asked_version(self.tag(tag)), self.body(bodies.Revert)
+        version, body = self.asked_tag_version(self.tag(tag)), self.body(bodies.Revert)
         undone = self.ref(body.pop("artifact"), "artifact")
         done = merges.revert(actor=self.actor, tag=tag, undone=undone, version=version, **body)
         return _patched(self, done)
@@ -183,7 +183,7 @@ class PatchViewSet(VersioningViewSet):
         if "base" in body:
             base = self.ref(body.pop("base"), "base")
             return _patched(self, workflows.patch_version(actor=self.actor, base=base, **body))
-        version = self.asked_version(self.named_tag(body["tag"]))
+        version = self.asked_tag_version(self.named_tag(body["tag"]))
         return _patched(self, workflows.patch_tag(actor=self.actor, version=version, **body))
 
     @extend_schema(responses=bodies.PatchBody)
@@ -231,7 +231,7 @@ class MergeViewSet(VersioningViewSet):
         dry_run, into, source = body.pop("dry_run"), body.pop("into"), body.pop("from")
         theirs = self.ref(source, "from")
         body["message"] = body.get("message") or f"Merge {source} into {into}"
-        version = self.asked_version(self.named_tag(into))
+        version = self.asked_tag_version(self.named_tag(into))
         if dry_run:
             body.pop("message")
             return self.resource(_proposed(merges.propose_merge(
@@ -275,9 +275,7 @@ def _proposed(proposal: merges.Proposal) -> dict[str, Any]:
 
 
 def _log_page(tag: Tag, query: Any) -> dict[str, Any]:
-    head = tag.artifact
-    assert head is not None, "live"
-    frontier, depth = _frontier(tag.org_id, query.get("cursor")) or ([head.id], head.depth)
+    frontier, depth = _frontier(tag.org_id, query.get("cursor")) or ([tag.head.id], tag.head.depth)
     ids, rest = lineage.page(tag.org_id, frontier, depth, lists.limit_of(query))
     found = Artifact.objects.in_bulk(ids)
     cursor = lists.encode_cursor(b"".join(id_.bytes for id_ in rest)) if rest else None

@@ -124,7 +124,7 @@ def store(actor: Actor, prepared: Prepared, message: str) -> Artifact:
 def _short(actor: Actor, base: Artifact) -> Artifact:
     """What a patch on ``base`` is chained to: the compaction of it, where there is one or must be one."""
     if found := sql.row(_COMPACTION, [base.id]):
-        return Artifact.objects.get(pk=uuid.UUID(str(found[0])))
+        return Artifact.objects.get(pk=sql.uuid_of(found[0]))
     return compact(base, actor) if base.chain_length >= CHAIN_LIMIT else base
 
 
@@ -150,7 +150,7 @@ def snapshot(actor: Actor, version: Artifact) -> uuid.UUID:
         Artifact.objects.bulk_create([made], ignore_conflicts=True)
         found = sql.row(_SNAPSHOT + shared_lock(), named)
     assert found is not None, "made by us or by whoever was faster"
-    return uuid.UUID(str(found[0]))
+    return sql.uuid_of(found[0])
 
 
 def _whole(actor: Actor, version: Artifact, kind: ArtifactKind, content: bytes) -> Artifact:

@@ -52,7 +52,7 @@ def put_blob(*, org_id: uuid.UUID, content: bytes) -> uuid.UUID:
     address = digest(content)
     while True:  # PostgreSQL: a row that another transaction takes away in between is made again
         if found := sql.row(_FIND + shared_lock(), [org_id, address]):
-            return uuid.UUID(str(found[0]))
+            return sql.uuid_of(found[0])
         blob_id = uuid7()
         if sql.run(_INSERT, [blob_id, org_id, address, content.decode(), clock.now()]):
             return blob_id
@@ -68,7 +68,7 @@ def forget_definition(*, org_id: uuid.UUID, digest: str) -> None:
 def unneeded(blob_ids: Sequence[uuid.UUID], gone: Container[uuid.UUID]) -> list[uuid.UUID]:
     """Those of the blobs that nobody needs, were it not for the versions ``gone``."""
     pairs = _rows(_NEEDED.format(ids=_places(blob_ids)), [*blob_ids, *blob_ids])
-    needed = {_uuid(blob_id) for blob_id, artifact_id in pairs if _uuid(artifact_id) not in gone}
+    needed = {sql.uuid_of(blob_id) for blob_id, artifact_id in pairs if sql.uuid_of(artifact_id) not in gone}
     return [blob_id for blob_id in blob_ids if blob_id not in needed]
 
 
@@ -109,8 +109,3 @@ def _rows(statement: str, values: Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
         cursor.execute(statement, [sql.adapt(value) for value in values])
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
-
-
-def _uuid(value: object) -> uuid.UUID:
-    """SQLite gives text."""
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))

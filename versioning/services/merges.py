@@ -97,7 +97,7 @@ def revert(
 
 def _merge_sides(actor: Actor, into: str, theirs: Artifact, version: int | None) -> Sides:
     tag = tags.head(actor, into, version)
-    ours = _head(tag)
+    ours = tag.head
     base_ids = lineage.merge_bases(ours, theirs)
     if not base_ids:
         raise Conflict("The two have no common ancestor: they are different workflows.")
@@ -129,7 +129,7 @@ def _revert_sides(actor: Actor, name: str, undone: Artifact, version: int | None
     parent_id = lineage.first_parent(undone, 1)
     if parent_id is None:
         raise Conflict("The first version of a workflow cannot be reverted; there is nothing before it.")
-    return Sides(tag, undone, _head(tag), Artifact.objects.get(pk=parent_id), definition_of(undone))
+    return Sides(tag, undone, tag.head, Artifact.objects.get(pk=parent_id), definition_of(undone))
 
 
 def _clean(sides: Sides, resolutions: Resolutions | None) -> Proposal:
@@ -162,8 +162,3 @@ def _invalid(fault: rules.Fault, sides: dict[str, Any]) -> dict[str, Any]:
 def versions_json(proposal: Proposal) -> dict[str, str]:
     """The ids of the three versions."""
     return {"base_id": str(proposal.base.id), "ours_id": str(proposal.ours.id), "theirs_id": str(proposal.theirs.id)}
-
-
-def _head(tag: Tag) -> Artifact:
-    assert tag.artifact is not None, "live"
-    return tag.artifact

@@ -33,10 +33,9 @@ def pin(*, actor: Actor, tag: str, ref: str | None = None) -> Pin:
     Raises NotFound for a tag or a version that is not there, ValidationFailed for what is not a ref.
     """
     if ref is None and (found := sql.row(_HEAD + shared_lock(of="s"), [actor.org_id, tag])):
-        return Pin(uuid.UUID(str(found[0])), uuid.UUID(str(found[1])))
-    head = refs.live_tag(actor.org_id, tag)
-    version = head.artifact if ref is None else refs.resolve(actor.org_id, _whole(tag, ref))
-    assert version is not None, "live"
+        return Pin(sql.uuid_of(found[0]), sql.uuid_of(found[1]))
+    live = refs.live_tag(actor.org_id, tag)
+    version = live.head if ref is None else refs.resolve(actor.org_id, _whole(tag, ref))
     artifacts.hold(version)
     return Pin(version.id, artifacts.snapshot(actor, version))
 

@@ -46,8 +46,7 @@ def patch_tag(
     """
     for attempt in range(_ATTEMPTS):
         seen = tags.head(actor, tag, version)
-        assert seen.artifact is not None, "live"
-        prepared = artifacts.prepare_patch(seen.artifact, operations)
+        prepared = artifacts.prepare_patch(seen.head, operations)
         try:
             return commit(actor, seen, prepared, MoveKind.PATCH, message)
         except PreconditionFailed:
