@@ -78,8 +78,8 @@ class PromptAdmin(AgentsAdmin):
     ordering = ("-id",)
     fields = (
         "id", "org", "runtime_agent", "prompt_type", "prompt_name", "prompt_text", "status", "response_text", "error",
-        "model", "input_tokens", "output_tokens", "cost_usd", "latency_ms", "created_by", "created_at", "updated_at",
-        "completed_at", "version",
+        "model", "input_tokens", "output_tokens", "cost_usd", "latency_ms", "source", "ttl_seconds", "leased_at",
+        "lease_expires_at", "created_by", "created_at", "updated_at", "completed_at", "version",
     )  # fmt: skip
     readonly_fields = ("id",)
     actions = ("cancel_selected",)

@@ -6,12 +6,17 @@ from typing import Final
 from django.db import models
 from django.db.models import F, Q
 
-from agents.querysets import AgentQuerySet, LogQuerySet, RuntimeAgentQuerySet
+from agents.querysets import (
+    AgentLogQuerySet,
+    AgentQuerySet,
+    LogQuerySet,
+    PromptQuerySet,
+    RuntimeAgentQuerySet,
+)
 from agents.states import AgentType, LogType, PromptStatus, PromptType, RuntimeStatus
 from orchestrator.core import clock
 from orchestrator.core.ids import uuid7
 from orchestrator.identity.models import Organization
-from orchestrator.identity.querysets import OrgQuerySet
 
 MAX_NAME: Final = 200
 MAX_TEXT: Final = 200_000  # characters of a prompt or a response
@@ -20,6 +25,9 @@ MAX_DOCUMENT: Final = 65_536  # bytes of a config, of metadata, of a log's detai
 MAX_TOKENS: Final = 10**9  # of one prompt: sums stay exact in JSON for millions of them
 MAX_COST: Final = 10**6  # dollars, of one prompt
 MAX_LATENCY: Final = 2**31 - 1  # milliseconds
+MAX_LEASE_SECONDS: Final = 3600
+DEFAULT_LEASE_SECONDS: Final = 60
+MAX_SOURCE: Final = 300
 
 
 class Agent(models.Model):
@@ -103,7 +111,11 @@ class RuntimeAgent(models.Model):
 
 
 class Prompt(models.Model):
-    """What was asked of a runtime agent, what it answered, and what that cost."""
+    """What was asked of a runtime agent, what it answered, and what that cost.
+
+    One that was handed out under a lease has ``lease_expires_at`` until it ends; ``leased_at`` is when that was last
+    written, ``ttl_seconds`` how long a renewal lasts. ``source`` names what waits for the answer, in its own words.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -119,19 +131,30 @@ class Prompt(models.Model):
     output_tokens = models.PositiveBigIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     latency_ms = models.PositiveIntegerField(null=True)
+    source = models.CharField(max_length=MAX_SOURCE, blank=True, default="")
+    ttl_seconds = models.PositiveSmallIntegerField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    leased_at = models.DateTimeField(null=True)
     created_by = models.CharField(max_length=80)
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
     completed_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
-    objects = OrgQuerySet.as_manager()
+    objects = PromptQuerySet.as_manager()
 
     class Meta:
         indexes = [
             models.Index(fields=["org", "id"], name="prompt_by_org"),
             models.Index(fields=["org", "runtime_agent", "id"], name="prompt_by_agent"),
             models.Index(fields=["org", "status", "id"], name="prompt_by_status"),
+            # As small as what agents have in hand: what the sweeper looks for, and when an org's were last renewed.
+            models.Index(
+                fields=["lease_expires_at"], name="prompt_leased", condition=Q(lease_expires_at__isnull=False)
+            ),
+            models.Index(
+                fields=["org", "leased_at"], name="prompt_renewed", condition=Q(lease_expires_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -150,7 +173,7 @@ class AgentLog(models.Model):
     details = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=clock.now)
 
-    objects = LogQuerySet.as_manager()
+    objects = AgentLogQuerySet.as_manager()
 
     class Meta:
         # Of two that serve a query equally, SQLite takes the one that was made last: the narrowest comes last. Lines of

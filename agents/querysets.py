@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
@@ -10,10 +10,17 @@ from django.db.models.expressions import RawSQL
 from agents.states import LIVE
 from orchestrator.identity.querysets import OrgQuerySet
 
+if TYPE_CHECKING:
+    from orchestrator.identity.actors import Actor
+
 _INDEXED_LEVELS: Final = (2, 3)  # WARNING and ERROR, each with an index of what is as bad: see models.AgentLog
 
 
 class AgentQuerySet(OrgQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        """What it is an instance of."""
+        return self.filter(instances=agent_id)
+
     def current(self) -> Self:
         """Those that are not archived."""
         return self.filter(archived_at=None)
@@ -29,9 +36,32 @@ class AgentQuerySet(OrgQuerySet):
 
 
 class RuntimeAgentQuerySet(OrgQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        return self.filter(pk=agent_id)
+
+    def asked_by(self, actor: "Actor") -> Self:
+        """Those that the actor may ask something: the org's; for a runtime agent, itself and its children."""
+        rows = self.for_org(actor.org_id)
+        return rows.filter(Q(pk=actor.id) | Q(parent_id=actor.id)) if actor.is_agent else rows
+
     def live(self) -> Self:
         """Those that may be at work: neither ended nor lost."""
         return self.filter(status__in=LIVE)
+
+
+class PromptQuerySet(OrgQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        """What it was asked, and what it asked of its children."""
+        # The family as a set, for the index by agent: who asked is in none.
+        agents = self.model.runtime_agent.get_queryset()  # type: ignore[attr-defined]  # of no known model
+        family = agents.filter(Q(pk=agent_id) | Q(parent_id=agent_id))
+        return self.filter(
+            Q(runtime_agent_id=agent_id) | Q(created_by=f"agent:{agent_id}"), runtime_agent_id__in=family.values("pk")
+        )
+
+    def leased(self) -> Self:
+        """Handed out under a lease and not ended, though the lease may have run out."""
+        return self.filter(lease_expires_at__isnull=False)
 
 
 class LogQuerySet(OrgQuerySet):
@@ -48,3 +78,8 @@ class LogQuerySet(OrgQuerySet):
 
     def after(self, line_id: uuid.UUID) -> Self:
         return self.filter(id__gt=line_id)
+
+
+class AgentLogQuerySet(LogQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        return self.filter(runtime_agent_id=agent_id)

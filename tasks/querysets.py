@@ -22,6 +22,10 @@ _LEADS_TO: Final = """
 
 
 class TaskQuerySet(OrgQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        """What it has in hand."""
+        return self.filter(leases__holder=f"agent:{agent_id}", leases__ended_at=None)
+
     def labelled(self, name: str) -> Self:
         # The label's own org, though it follows from the task's, lets the index (org, name, task) be used.
         return self.filter(labels__org_id=F("org_id"), labels__name=name)
@@ -45,6 +49,9 @@ class TaskDependencyQuerySet(OrgQuerySet):
 
 
 class TaskLeaseQuerySet(OrgQuerySet):
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        return self.filter(holder=f"agent:{agent_id}")
+
     def active(self) -> Self:
         """Not ended; also those that have run out and that no sweeper has come by yet."""
         return self.filter(ended_at=None)

@@ -12,16 +12,16 @@ from orchestrator.identity.querysets import OrgQuerySet
 
 class AgentsViewSet(BaseViewSet):
     def must_know(self, rows: OrgQuerySet, parameter: str) -> None:
-        """Raises NotFound when ``parameter`` of the query names none of the org's ``rows``. That a value is no id at
-        all is the filter's to say.
+        """Raises NotFound when ``parameter`` of the query names none of the ``rows`` that the caller sees. That a value
+        is no id at all is the filter's to say.
         """
         found = parse_uuid(self.request.query_params.get(parameter, ""))
-        if found is not None and not rows.for_org(self.actor.org_id).filter(pk=found).exists():
+        if found is not None and not rows.seen_by(self.actor).filter(pk=found).exists():
             raise NotFound(f"The {parameter} {str(found)!r} names nothing.")
 
     def runtime_agent(self, runtime_agent_id: str) -> RuntimeAgent:
-        """The org's instance. Raises NotFound."""
-        rows = RuntimeAgent.objects.for_org(self.actor.org_id)
+        """The org's instance, if the caller sees it. Raises NotFound."""
+        rows = RuntimeAgent.objects.seen_by(self.actor)
         found: RuntimeAgent | None = rows.filter(pk=self.path_id(runtime_agent_id)).first()
         if found is None:
             raise NotFound

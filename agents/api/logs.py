@@ -97,6 +97,7 @@ _NEW_LOGS = PolymorphicProxySerializer("NewLogs", [LogLine, LogBatch], resource_
 class LogViewSet(AgentsViewSet):
     parser_classes = (StrictJSONParser, NdjsonParser)
     listing = Listing("agent_logs", lambda rows: [log_json(row) for row in rows], LogFilter)
+    for_agents = ("list", "create")
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[AgentLog]:
         return AgentLog.objects.for_org(org_id)
@@ -117,6 +118,7 @@ class LogViewSet(AgentsViewSet):
 
 class AgentLogViewSet(AgentsViewSet):
     listing = Listing("agent_logs", LogViewSet.listing.represent, LogOfAgentFilter)
+    for_agents = ("list",)
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[AgentLog]:
         return AgentLog.objects.for_org(org_id).filter(runtime_agent=self._agent)

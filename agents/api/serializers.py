@@ -5,8 +5,21 @@ from typing import Any, Final
 from django.conf import settings
 from rest_framework import serializers
 
+from agents import work
 from agents.api.fields import DocumentField, DollarField, OneOf, TextField
-from agents.models import MAX_LATENCY, MAX_LINE, MAX_NAME, MAX_TEXT, MAX_TOKENS, Agent, Prompt, RuntimeAgent, usd
+from agents.models import (
+    DEFAULT_LEASE_SECONDS,
+    MAX_LATENCY,
+    MAX_LEASE_SECONDS,
+    MAX_LINE,
+    MAX_NAME,
+    MAX_TEXT,
+    MAX_TOKENS,
+    Agent,
+    Prompt,
+    RuntimeAgent,
+    usd,
+)
 from agents.states import FINAL, SETTABLE, AgentType, PromptStatus, PromptType, RuntimeStatus
 from orchestrator.api.serializers import IdField, StrictSerializer
 from orchestrator.core import clock
@@ -14,6 +27,8 @@ from orchestrator.core import clock
 _MAX_CAPABILITIES: Final = 100
 _MAX_CAPABILITY: Final = 100
 _MAX_REASON: Final = 500
+_MAX_LABELS: Final = 100
+_MAX_LABEL: Final = 50
 
 
 class AgentFields(StrictSerializer):
@@ -69,6 +84,33 @@ class AnswerFields(StrictSerializer):
     output_tokens = serializers.IntegerField(required=False, min_value=0, max_value=MAX_TOKENS)
     cost_usd = DollarField(required=False)
     latency_ms = serializers.IntegerField(required=False, min_value=0, max_value=MAX_LATENCY)
+
+
+def _ttl(**options: Any) -> serializers.IntegerField:
+    about = "Seconds until the lease runs out."
+    return serializers.IntegerField(min_value=1, max_value=MAX_LEASE_SECONDS, help_text=about, **options)
+
+
+class Renewal(StrictSerializer):
+    ttl_seconds = _ttl(required=False)
+
+
+class Next(StrictSerializer):
+    """What a runtime agent wants to be handed, and how long it waits for it."""
+
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(work.KINDS), allow_empty=False, max_length=len(work.KINDS), required=False,
+        help_text="Any kind of work when left out.",
+    )  # fmt: skip
+    wait_seconds = serializers.IntegerField(min_value=0, max_value=30, default=30)
+    ttl_seconds = _ttl(default=DEFAULT_LEASE_SECONDS)
+    labels = serializers.ListField(
+        child=serializers.CharField(max_length=_MAX_LABEL), max_length=_MAX_LABELS, default=list,
+        help_text="A task has all of these.",
+    )  # fmt: skip
+    q = serializers.CharField(
+        max_length=200, default="", trim_whitespace=False, help_text="A task's title or description mentions this."
+    )
 
 
 class AgentBody(serializers.Serializer):
@@ -133,11 +175,30 @@ class PromptBody(serializers.Serializer):
     output_tokens = serializers.IntegerField()
     cost_usd = serializers.FloatField()
     latency_ms = serializers.IntegerField(allow_null=True)
+    source = serializers.CharField(  # type: ignore[assignment]  # a field's own has that name, too
+        help_text="What waits for the answer; empty when it was asked by hand."
+    )
+    lease_expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="Of one that was handed out, until it ends: when it is taken back."
+    )
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
     version = serializers.IntegerField()
+
+
+class PromptLeaseBody(serializers.Serializer):
+    expires_at = serializers.DateTimeField()
+    ttl_seconds = serializers.IntegerField()
+
+
+class HandedPromptBody(serializers.Serializer):
+    """A prompt as an agent is handed it; documents ``handed_json``."""
+
+    kind = serializers.ChoiceField(["prompt"])
+    prompt = PromptBody()
+    lease = PromptLeaseBody()
 
 
 def agent_json(agent: Agent) -> dict[str, Any]:
@@ -204,9 +265,18 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
         "output_tokens": prompt.output_tokens,
         "cost_usd": usd(prompt.cost_usd),
         "latency_ms": prompt.latency_ms,
+        "source": prompt.source,
+        "lease_expires_at": clock.rfc3339(prompt.lease_expires_at) if prompt.lease_expires_at else None,
         "created_by": prompt.created_by,
         "created_at": clock.rfc3339(prompt.created_at),
         "updated_at": clock.rfc3339(prompt.updated_at),
         "completed_at": clock.rfc3339(prompt.completed_at) if prompt.completed_at else None,
         "version": prompt.version,
     }
+
+
+def handed_json(prompt: Prompt) -> dict[str, Any]:
+    """A prompt that has just been handed out, for a source of work to answer with."""
+    found = prompt_json(prompt)
+    lease = {"expires_at": found["lease_expires_at"], "ttl_seconds": prompt.ttl_seconds}
+    return {"prompt": found, "lease": lease}

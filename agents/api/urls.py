@@ -1,5 +1,6 @@
 from agents.api.logs import AgentLogViewSet, LogViewSet, SystemLogViewSet
 from agents.api.viewsets import AgentViewSet, PromptViewSet, RuntimeAgentViewSet, RuntimeStateViewSet
+from agents.api.work import NextViewSet
 from orchestrator.api.routes import actions, route
 
 # Mounted at /api/v1 and again at /api, where seed 002 writes them.
@@ -22,8 +23,10 @@ urlpatterns = [
         "runtime-agent-heartbeat",
     ),
     route("runtime/agents/{runtime_agent_id}/stop", actions(RuntimeAgentViewSet, post="stop"), "runtime-agent-stop"),
+    route("runtime/agents/{runtime_agent_id}/next", actions(NextViewSet, post="create"), "runtime-agent-next"),
     route("runtime/prompts", actions(PromptViewSet, get="list", post="create"), "prompts"),
     route("runtime/prompts/{prompt_id}", actions(PromptViewSet, get="retrieve", patch="partial_update"), "prompt"),
+    route("runtime/prompts/{prompt_id}/heartbeat", actions(PromptViewSet, post="heartbeat"), "prompt-heartbeat"),
     route("runtime/logs", actions(LogViewSet, get="list", post="create"), "agent-logs"),
     route("runtime/logs/agent/{runtime_agent_id}", actions(AgentLogViewSet, get="list"), "logs-of-agent"),
     route("runtime/system-logs", actions(SystemLogViewSet, get="list"), "system-logs"),

@@ -1,4 +1,6 @@
-"""/api/v1/agents, /runtime/agents and /runtime/prompts (CONTRACT §3, Agents; seed 002). Logs are in logs.py."""
+"""/api/v1/agents, /runtime/agents and /runtime/prompts (CONTRACT §3, Agents; seed 002). Logs are in logs.py,
+taking work in work.py.
+"""
 
 import uuid
 from typing import Final
@@ -13,7 +15,7 @@ from agents.api import serializers as bodies
 from agents.api.base import AgentsViewSet
 from agents.api.filters import AgentFilter, PromptFilter, RuntimeAgentFilter
 from agents.models import Agent, Prompt, RuntimeAgent
-from agents.services import definitions, instances, prompts
+from agents.services import definitions, instances, prompt_leases, prompts
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
 from orchestrator.core.errors import NotFound
@@ -26,6 +28,7 @@ _MAY_MATCH: Final = OpenApiParameter(
 
 class AgentViewSet(AgentsViewSet):
     listing = Listing("agents", lambda rows: [bodies.agent_json(row) for row in rows], AgentFilter)
+    for_agents = ("retrieve",)
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[Agent]:
         return Agent.objects.for_org(org_id)
@@ -68,7 +71,7 @@ class AgentViewSet(AgentsViewSet):
 
     def agent(self, agent_id: str, *, current: bool = False) -> Agent:
         """The org's definition; with ``current``, one that can be written. Raises NotFound."""
-        rows = Agent.objects.for_org(self.actor.org_id).filter(pk=self.path_id(agent_id))
+        rows = Agent.objects.seen_by(self.actor).filter(pk=self.path_id(agent_id))
         found: Agent | None = (rows.current() if current else rows).first()
         if found is None:
             raise NotFound
@@ -86,6 +89,7 @@ class RuntimeAgentViewSet(AgentsViewSet):
     listing = Listing(
         "runtime_agents", lambda rows: [bodies.runtime_agent_json(row) for row in rows], RuntimeAgentFilter
     )
+    for_agents = ("retrieve", "partial_update", "heartbeat", "stop")
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[RuntimeAgent]:
         return RuntimeAgent.objects.for_org(org_id)
@@ -144,6 +148,7 @@ class RuntimeStateViewSet(RuntimeAgentViewSet):
 
 class PromptViewSet(AgentsViewSet):
     listing = Listing("prompts", lambda rows: [bodies.prompt_json(row) for row in rows], PromptFilter)
+    for_agents = ("list", "create", "retrieve", "partial_update", "heartbeat")
 
     def list_rows(self, org_id: uuid.UUID) -> QuerySet[Prompt]:
         return Prompt.objects.for_org(org_id)
@@ -152,7 +157,7 @@ class PromptViewSet(AgentsViewSet):
     def list(self, request: Request) -> Response:
         """The org's prompts, newest first."""
         self.must_know(RuntimeAgent.objects.all(), "agent")
-        return self.answer_list(self.actor.org_id)
+        return self.answer_list(self.actor.org_id, revision=prompt_leases.revision(self.actor.org_id))
 
     @extend_schema(request=bodies.NewPrompt, responses={201: bodies.PromptBody})
     @idempotent
@@ -175,9 +180,18 @@ class PromptViewSet(AgentsViewSet):
         answered = prompts.answer_prompt(actor=self.actor, prompt_id=self.id_of(found), version=version, **body)
         return self.resource(bodies.prompt_json(answered))
 
+    @extend_schema(request=bodies.Renewal, responses=bodies.PromptBody)
+    def heartbeat(self, request: Request, prompt_id: str) -> Response:
+        """Keep a prompt that was handed out for another `ttl_seconds` from now, as many as the last time unless it
+        says. Every answer in parts does so, too.
+        """
+        found = self.prompt(prompt_id)
+        kept = prompt_leases.renew(actor=self.actor, prompt_id=found.id, **self.body(bodies.Renewal))
+        return self.resource(bodies.prompt_json(kept))
+
     def prompt(self, prompt_id: str) -> Prompt:
-        """The org's prompt. Raises NotFound."""
-        found: Prompt | None = self.list_rows(self.actor.org_id).filter(pk=self.path_id(prompt_id)).first()
+        """The org's prompt, if the caller sees it. Raises NotFound."""
+        found: Prompt | None = Prompt.objects.seen_by(self.actor).filter(pk=self.path_id(prompt_id)).first()
         if found is None:
             raise NotFound
         return found

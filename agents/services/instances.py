@@ -110,7 +110,7 @@ def heartbeat(*, actor: Actor, instance_id: uuid.UUID) -> RuntimeAgent:
     Raises PermissionDenied, NotFound, and Conflict from an instance that has ended.
     """
     actor.require("write")
-    instance = RuntimeAgent.objects.for_org(actor.org_id).filter(pk=instance_id).first()
+    instance = RuntimeAgent.objects.seen_by(actor).filter(pk=instance_id).first()
     if instance is None:
         raise NotFound
     _check_alive(instance)
@@ -149,13 +149,21 @@ def mark_lost(*, actor: Actor, instance_id: uuid.UUID) -> RuntimeAgent:
 
 def locked(actor: Actor, instance_id: uuid.UUID, version: int | None = None) -> RuntimeAgent:
     """The instance's row, ours until the transaction ends. Raises NotFound and PreconditionFailed."""
-    rows = RuntimeAgent.objects.for_org(actor.org_id).select_for_update(no_key=True)
+    rows = RuntimeAgent.objects.seen_by(actor).select_for_update(no_key=True)
     instance: RuntimeAgent | None = rows.filter(pk=instance_id).first()
     if instance is None:
         raise NotFound
     if version is not None and instance.version != version:
         raise PreconditionFailed
     return instance
+
+
+def fault_of(org_id: uuid.UUID, instance_id: uuid.UUID) -> str | None:
+    """Why no key of the org can be bound to the instance; None when one can."""
+    instance = RuntimeAgent.objects.for_org(org_id).filter(pk=instance_id).first()
+    if instance is None:
+        return "There is no such runtime agent."
+    return f"This agent is {instance.status}." if instance.status in FINAL else None
 
 
 @transaction.atomic

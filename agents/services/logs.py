@@ -86,7 +86,7 @@ def _sessions(actor: Actor, wanted: set[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The session of each agent. Their rows are locked, so that the ids of one agent's lines grow in the order of the
     commits: a reader who goes on after a line misses none.
     """
-    rows = RuntimeAgent.objects.for_org(actor.org_id).filter(pk__in=wanted).select_for_update(no_key=True)
+    rows = RuntimeAgent.objects.seen_by(actor).filter(pk__in=wanted).select_for_update(no_key=True)
     known = dict(rows.order_by("id").values_list("id", "session_id"))
     if unknown := wanted.difference(known):
         raise NotFound(f"There is no runtime agent {str(min(unknown))!r}.")

@@ -13,8 +13,8 @@ from orchestrator.events.models import Event
 
 FIELDS = {
     "id", "runtime_agent_id", "prompt_type", "prompt_name", "prompt_text", "response_text", "status", "error", "model",
-    "input_tokens", "output_tokens", "cost_usd", "latency_ms", "created_by", "created_at", "updated_at",
-    "completed_at", "version",
+    "input_tokens", "output_tokens", "cost_usd", "latency_ms", "source", "lease_expires_at", "created_by", "created_at",
+    "updated_at", "completed_at", "version",
 }  # fmt: skip
 
 

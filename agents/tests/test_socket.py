@@ -16,6 +16,7 @@ from conftest import Person, make_person
 from orchestrator.events.streams import LogSource
 from orchestrator.identity import tickets
 from orchestrator.identity.models import Membership
+from orchestrator.identity.services import create_api_key
 from orchestrator.streams import hub, sockets as base
 from orchestrator.streams.tests.fixtures import in_thread  # noqa: F401
 
@@ -301,3 +302,14 @@ async def test_a_client_that_takes_nothing_is_told_to_resync(
     await inbox.put({"type": "websocket.disconnect", "code": 1006})
     await served
     await hub.close()
+
+
+async def test_a_runtime_agents_own_key_opens_none(
+    connect: Connect, alice: Person, in_thread: InThread  # noqa: F811
+) -> None:  # fmt: skip
+    agent = await in_thread(made, alice)
+    _, secret = await in_thread(
+        create_api_key, actor=alice.actor, name="own", scopes=["read", "write"], runtime_agent_id=agent.id
+    )
+    socket = await connect(headers={"X-API-Key": secret})
+    assert not socket.accepted

@@ -1,4 +1,6 @@
-"""Who may call what: one scope for reading a viewset, one for writing it, both declared on it."""
+"""Who may call what: one scope for reading a viewset, one for writing it, and what runtime agents may do with keys of
+their own, all declared on it. What says nothing is closed to these keys.
+"""
 
 from typing import Any, cast
 
@@ -11,7 +13,9 @@ from orchestrator.identity.actors import Actor
 
 class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Raises NotAuthenticated for anonymous callers (public views aside), PermissionDenied without the scope."""
+        """Raises NotAuthenticated for anonymous callers (public views aside), PermissionDenied without the scope, and
+        for a runtime agent's own key outside ``for_agents``.
+        """
         action = getattr(view, "action", None)
         if action is None:  # a method that this route does not have: 405 says so, to everybody
             return True
@@ -22,4 +26,6 @@ class HasScope(BasePermission):
         actor = cast(Actor, request.auth)
         if scope := view.read_scope if request.method in SAFE_METHODS else view.write_scope:
             actor.require(scope)
+        if action not in getattr(view, "for_agents", ()):
+            actor.require_whole_org()
         return True

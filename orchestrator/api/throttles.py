@@ -51,7 +51,9 @@ def limit_login(request: HttpRequest, email: str) -> None:
 
 
 class NamedRateThrottle(BaseThrottle):
-    """``RATE_LIMIT`` for API keys and anonymous callers, ``RATE_LIMIT_USER`` for people."""
+    """``RATE_LIMIT`` for API keys (those of one runtime agent together) and anonymous callers, ``RATE_LIMIT_USER`` for
+    people.
+    """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if is_asked_again(request._request):
@@ -59,7 +61,7 @@ class NamedRateThrottle(BaseThrottle):
         actor = cast(Actor | None, request.auth)
         if actor is None:
             key, rate = f"ip:{client_address(request._request)}", settings.RATE_LIMIT
-        elif actor.kind == "api_key":
+        elif actor.kind in ("api_key", "agent"):
             key, rate = str(actor), settings.RATE_LIMIT
         else:
             key, rate = str(actor), settings.RATE_LIMIT_USER

@@ -15,14 +15,18 @@ from orchestrator.core.errors import NotFound, ValidationFailed
 from orchestrator.core.ids import parse_uuid
 from orchestrator.events import services as events
 from orchestrator.identity.actors import Actor
+from orchestrator.identity.querysets import OrgQuerySet
 
 
 class BaseViewSet(ViewSet):
-    """Reads need ``read_scope``, writes ``write_scope`` (empty: none); ``public_actions`` take anonymous callers."""
+    """Reads need ``read_scope``, writes ``write_scope`` (empty: none); ``public_actions`` take anonymous callers, and
+    ``for_agents`` the keys of runtime agents, which see their own rows alone.
+    """
 
     read_scope: ClassVar[str] = "read"
     write_scope: ClassVar[str] = "write"
     public_actions: ClassVar[tuple[str, ...]] = ()
+    for_agents: ClassVar[tuple[str, ...]] = ()
     max_body_bytes: ClassVar[int] = parsers.DEFAULT_LIMIT
     listing: ClassVar[lists.Listing]
 
@@ -91,11 +95,19 @@ class BaseViewSet(ViewSet):
         raise NotImplementedError
 
     def answer_list(self, org_id: uuid.UUID, *, revision: Any = None, within: Any = None) -> Response:
-        """The org's list, or 304. ``within`` names a narrower place than the org, such as one run."""
+        """The org's list, or 304; a runtime agent's own rows of it. ``within`` names a narrower place than the org,
+        such as one run.
+        """
         if revision is None:
             revision = events.revision(org_id, self.listing.kind)
-        scope = (org_id, self.listing.kind, within, revision)
-        body, etag = lists.answer(self.listing, lambda: self.list_rows(org_id), scope, self.request.query_params)
+        agent = self.actor if self.request.auth and self.actor.is_agent else None
+        scope = (org_id, self.listing.kind, within, agent and agent.id, revision)
+
+        def rows() -> QuerySet[Any]:
+            found = self.list_rows(org_id)
+            return cast(OrgQuerySet, found).seen_by(agent) if agent else found
+
+        body, etag = lists.answer(self.listing, rows, scope, self.request.query_params)
         return self.conditional(body, etag)
 
     def list(self, request: Request) -> Response:

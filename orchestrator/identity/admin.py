@@ -148,10 +148,13 @@ class MembershipAdmin(ServiceAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ("name", "prefix", "org", "scopes", "last_used_at", "expires_at", "revoked_at")
+    list_display = ("name", "prefix", "org", "scopes", "runtime_agent_id", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("org",)
     search_fields = ("name", "prefix", "org__slug")
-    fields = ("name", "prefix", "org", "scopes", "created_by", "created_at", "last_used_at", "expires_at", "revoked_at")
+    fields = (
+        "name", "prefix", "org", "scopes", "runtime_agent_id", "created_by", "created_at", "last_used_at", "expires_at",
+        "revoked_at",
+    )  # fmt: skip
     actions = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:

@@ -97,7 +97,10 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A machine's credential in an org. Only the secret's SHA-256 is kept: 32 random bytes need no salt."""
+    """A machine's credential in an org. Only the secret's SHA-256 is kept: 32 random bytes need no salt.
+
+    ``runtime_agent_id``, when there is one, is whose own it is. Not a foreign key: agents live in a room above.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     org = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
@@ -105,6 +108,7 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     hashed_secret = models.CharField(max_length=64, editable=False)
     scopes = models.JSONField(default=list)
+    runtime_agent_id = models.UUIDField(null=True, editable=False)
     created_by = models.CharField(max_length=80, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from orchestrator.core.ids import parse_uuid
 
 if TYPE_CHECKING:
+    from orchestrator.identity.actors import Actor
     from orchestrator.identity.models import Membership, User
 
 
@@ -18,6 +19,15 @@ class OrgQuerySet(models.QuerySet):
 
     def for_org(self, org_id: uuid.UUID) -> Self:
         return self.filter(org_id=org_id)
+
+    def seen_by(self, actor: "Actor") -> Self:
+        """Rows of the actor's org; for a runtime agent, those that are its own."""
+        rows = self.for_org(actor.org_id)
+        return rows.of_agent(actor.id) if actor.is_agent and actor.id else rows
+
+    def of_agent(self, agent_id: uuid.UUID) -> Self:
+        """What a runtime agent may see: nothing, unless a kind of rows says which of them are its own."""
+        return self.none()
 
 
 class OrganizationQuerySet(models.QuerySet):

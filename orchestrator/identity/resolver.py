@@ -14,7 +14,7 @@ from orchestrator.core import clock
 from orchestrator.core.errors import NotAuthenticated
 from orchestrator.core.ids import parse_uuid
 from orchestrator.identity import services, tokens
-from orchestrator.identity.actors import ROLE_SCOPES, SCOPES, Actor
+from orchestrator.identity.actors import AGENT_SCOPES, ROLE_SCOPES, SCOPES, Actor
 from orchestrator.identity.models import ApiKey, Membership, Organization, User
 from orchestrator.identity.querysets import membership_in, org_named
 
@@ -117,6 +117,8 @@ def _from_api_key(secret: str) -> Actor:
         minutes=1
     ):  # one write a minute, not one a request
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    if key.runtime_agent_id is not None:
+        return Actor("agent", key.runtime_agent_id, key.org_id, AGENT_SCOPES.intersection(key.scopes))
     return Actor("api_key", key.pk, key.org_id, frozenset(key.scopes))
 
 

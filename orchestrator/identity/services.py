@@ -16,8 +16,8 @@ from django.db.models import Q
 
 from orchestrator.core import clock
 from orchestrator.core.errors import Conflict, NotAuthenticated, NotFound, PermissionDenied, ValidationFailed
-from orchestrator.identity import tokens
-from orchestrator.identity.actors import SCOPES, Actor
+from orchestrator.identity import bindings, tokens
+from orchestrator.identity.actors import AGENT_SCOPES, SCOPES, Actor
 from orchestrator.identity.journal import record
 from orchestrator.identity.models import ApiKey, Membership, Organization, Role, TokenFamily, User, normal_email
 from orchestrator.identity.querysets import membership_in
@@ -144,21 +144,41 @@ def remove_member(*, actor: Actor, member_id: uuid.UUID) -> None:
 
 @transaction.atomic
 def create_api_key(
-    *, actor: Actor, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+    *,
+    actor: Actor,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    runtime_agent_id: uuid.UUID | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is not kept. A key cannot have scopes that its maker lacks."""
+    """A new key and its secret, which is not kept. One with a ``runtime_agent_id`` is that agent's own.
+
+    Raises PermissionDenied, and ValidationFailed for scopes that its maker lacks or that no agent has, for a moment
+    that is past, and for an agent that is not there or has ended.
+    """
     actor.require("admin")
     wanted = sorted(set(scopes))
     if lacking := [scope for scope in wanted if scope not in SCOPES or not actor.may(scope)]:
         raise ValidationFailed(details={"scopes": [f"You cannot give: {', '.join(lacking)}."]})
+    if runtime_agent_id is not None:
+        if not AGENT_SCOPES.issuperset(wanted):
+            raise ValidationFailed(details={"scopes": ["An agent may have: read, write."]})
+        bindings.require(actor.org_id, runtime_agent_id)
     if expires_at is not None and expires_at <= clock.now():
         raise ValidationFailed(details={"expires_at": ["Must lie in the future."]})
     secret = f"ork_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         org_id=actor.org_id, name=name, prefix=prefix_of(secret), hashed_secret=hash_secret(secret), scopes=wanted,
-        created_by=str(actor), expires_at=expires_at,
+        created_by=str(actor), expires_at=expires_at, runtime_agent_id=runtime_agent_id,
     )  # fmt: skip
-    record(actor=actor, event="api_key_created", kind="api_keys", target=f"api_key:{key.id}", details={"name": name})
+    bound = {"runtime_agent_id": str(runtime_agent_id)} if runtime_agent_id else {}
+    record(
+        actor=actor,
+        event="api_key_created",
+        kind="api_keys",
+        target=f"api_key:{key.id}",
+        details={"name": name, **bound},
+    )
     return key, secret
 
 

@@ -108,6 +108,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         query = {name: values[-1] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
         principal, again = _authenticate(self.scope, query.pop("ticket", ""))
         principal.actor.require("read")
+        principal.actor.require_whole_org()
         opening = self.open(principal.actor, query)
 
         def recheck() -> bool:

@@ -31,7 +31,7 @@ def frame(event: str, data: bytes, cursor: int | None = None) -> bytes:
 def reader(request: HttpRequest) -> Actor:
     """Who opens the stream.
 
-    Raises NotAuthenticated, MethodNotAllowed, and PermissionDenied without the scope ``read``.
+    Raises NotAuthenticated, MethodNotAllowed, and PermissionDenied without the scope ``read`` or for a runtime agent.
     """
     if request.method != "GET":
         raise MethodNotAllowed(headers={"Allow": "GET"})
@@ -39,6 +39,7 @@ def reader(request: HttpRequest) -> Actor:
     if principal is None:
         raise NotAuthenticated
     principal.actor.require("read")
+    principal.actor.require_whole_org()
     return principal.actor
 
 

@@ -86,20 +86,6 @@ class Acquire(StrictSerializer):
         return attrs
 
 
-class Next(StrictSerializer):
-    """What a runtime agent asks of the queue, and how long it waits for it."""
-
-    wait_seconds = serializers.IntegerField(min_value=0, max_value=30, default=30)
-    ttl_seconds = _ttl(default=DEFAULT_LEASE_SECONDS)
-    labels = serializers.ListField(
-        child=serializers.CharField(max_length=MAX_LABEL), max_length=MAX_LABELS, required=False,
-        help_text="It has all of these.",
-    )  # fmt: skip
-    q = serializers.CharField(
-        max_length=200, required=False, trim_whitespace=False, help_text="Its title or description mentions this."
-    )
-
-
 class Held(StrictSerializer):
     """What every call of a holder names."""
 
@@ -170,6 +156,12 @@ class AcquiredBody(serializers.Serializer):
     token = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
     holder = serializers.CharField()
+
+
+class HandedTaskBody(AcquiredBody):
+    """A task as an agent is handed it."""
+
+    kind = serializers.ChoiceField(["task"])
 
 
 class LeaseItem(serializers.Serializer):

@@ -1,10 +1,5 @@
 from orchestrator.api.routes import actions, route
-from tasks.api.viewsets import LeaseViewSet, NextViewSet, TaskViewSet
-
-# Mounted like the agents' own: seed 002 writes /api/runtime.
-runtime_urlpatterns = [
-    route("runtime/agents/{runtime_agent_id}/next", actions(NextViewSet, post="create"), "runtime-agent-next"),
-]
+from tasks.api.viewsets import LeaseViewSet, TaskViewSet
 
 urlpatterns = [
     route("collab/state/tasks", actions(TaskViewSet, get="list"), "task-state"),

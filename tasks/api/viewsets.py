@@ -7,15 +7,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import RuntimeAgent
-from agents.services import instances
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
 from orchestrator.api.serializers import StrictSerializer
 from orchestrator.api.viewsets import BaseViewSet
-from orchestrator.api.waiting import ask_again
 from orchestrator.core.errors import NotAuthenticated, NotFound
-from orchestrator.events.services import topic
 from orchestrator.identity import resolver
 from tasks import services
 from tasks.api import serializers as bodies
@@ -30,6 +26,7 @@ from tasks.services import leases
 class TaskViewSet(BaseViewSet):
     listing = Listing("tasks", lambda rows: [task_json(row) for row in attach(rows)], TaskFilter)
     public_actions = ("list",)
+    for_agents = ("retrieve",)
 
     def list_rows(self, org_id: uuid.UUID) -> TaskQuerySet:
         return Task.objects.for_org(org_id)
@@ -84,7 +81,7 @@ class TaskViewSet(BaseViewSet):
 
     def task(self, task_id: str) -> Task:
         """The org's task with its details. Raises NotFound."""
-        task: Task | None = self.list_rows(self.actor.org_id).filter(pk=self.path_id(task_id)).first()
+        task: Task | None = Task.objects.seen_by(self.actor).filter(pk=self.path_id(task_id)).first()
         if task is None:
             raise NotFound
         attach([task])
@@ -98,29 +95,9 @@ class TaskViewSet(BaseViewSet):
         return self.resource(task_json(written))
 
 
-class NextViewSet(BaseViewSet):
-    @extend_schema(request=bodies.Next, responses={200: bodies.AcquiredBody, 204: None})
-    def create(self, request: Request, runtime_agent_id: str) -> Response:
-        """The next task for a runtime agent, under a lease of its own; waits for one, and answers 204 when none came.
-
-        It is a sign of life. The lease is kept, completed or failed under `/collab/leases`.
-        """
-        agent_id, actor = self.path_id(runtime_agent_id), self.actor
-        if not RuntimeAgent.objects.for_org(actor.org_id).filter(pk=agent_id).exists():
-            raise NotFound
-        body = self.body(bodies.Next)
-        seconds = body.pop("wait_seconds")
-        instances.heartbeat(actor=actor, instance_id=agent_id)
-        lease = services.acquire_lease(actor=actor, holder=leases.holder_of(agent_id), **body)
-        if lease is not None:
-            return self.resource(bodies.acquired_json(lease), location=f"/api/v1/collab/leases/{lease.id}")
-        response = Response(b"", status=204)
-        ask_again(response, request._request, topic(actor.org_id), seconds)
-        return response
-
-
 class LeaseViewSet(BaseViewSet):
     listing = Listing("leases", lambda rows: [bodies.lease_item(row) for row in rows], LeaseFilter)
+    for_agents = ("list", "retrieve", "acquire", "heartbeat", "release", "complete", "fail")
 
     def list_rows(self, org_id: uuid.UUID) -> TaskLeaseQuerySet:
         return TaskLease.objects.for_org(org_id).defer("result")

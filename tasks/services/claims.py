@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 
 from orchestrator.core import clock, sql
-from orchestrator.core.errors import Conflict, LeaseHeld, NotFound
+from orchestrator.core.errors import Conflict, LeaseHeld, NotFound, PermissionDenied
 from orchestrator.core.ids import uuid7
 from orchestrator.identity.actors import Actor
 from tasks.details import attach
@@ -68,9 +68,12 @@ def acquire_lease(
     the highest priority that has all ``labels``, mentions ``q``, and is assigned to ``assignee`` (None: the holder) or
     to nobody; None when there is none. Of any number of holders one gets a task.
 
-    Raises PermissionDenied; with ``task_id`` also NotFound, LeaseHeld, and Conflict, which says what is in the way.
+    Raises PermissionDenied, also for a runtime agent that asks in another's name; with ``task_id`` also NotFound,
+    LeaseHeld, and Conflict, which says what is in the way.
     """
     actor.require("write")
+    if actor.is_agent and holder != str(actor):
+        raise PermissionDenied(f"An agent takes tasks in its own name: {actor}.")
     if task_id is not None:
         with transaction.atomic():
             return _grant(actor, _claim_named(actor.org_id, task_id), holder, ttl_seconds)

@@ -53,9 +53,9 @@ def holder_of(runtime_agent_id: uuid.UUID) -> str:
 
 
 def find_lease(actor: Actor, lease_id: uuid.UUID) -> TaskLease:
-    """The org's lease. Raises NotFound."""
+    """The org's lease; for a runtime agent, one that it holds. Raises NotFound."""
     lease = sql.instance(TaskLease, _LEASE, [lease_id, actor.org_id])
-    if lease is None:
+    if lease is None or (actor.is_agent and lease.holder != str(actor)):
         raise NotFound
     return lease
 

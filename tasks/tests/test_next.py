@@ -128,7 +128,7 @@ async def test_who_leaves_is_given_nothing(client: Client, in_thread: InThread) 
 async def test_nothing_comes_in_time(
     client: Client, in_thread: InThread, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tasks.api.serializers.Next.get_fields", _brief)
+    monkeypatch.setattr("agents.api.serializers.Next.get_fields", _brief)
     alice = await in_thread(make_person, "alice")
     agent = await in_thread(agent_of, alice)
     assert (await client.open(path(agent), alice.access_token, method="POST")).status == 204

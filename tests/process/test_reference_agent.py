@@ -69,3 +69,4 @@ def test_it_works_on_through_a_restart_of_the_server(start: Any, agent: Any) -> 
     [runtime] = server.get("/api/v1/runtime/agents").json()["items"]
     assert runtime["status"] in ("idle", "executing")
     assert server.get("/api/v1/runtime/logs").json()["items"], "it said what it did"
+    eventually(lambda: len(server.get("/api/v1/runtime/system-logs?component=server").json()["items"]) == 1)

@@ -6,7 +6,10 @@ import re
 
 from orchestrator.environment import BASE_DIR
 
-READERS = {"text", "has", "flag", "integer", "seconds", "choice", "words", "origins", "rate"}
+READERS = {
+    "text", "has", "flag", "integer", "seconds", "choice", "words", "origins", "rate", "hosts", "networks", "programs",
+    "url",
+}  # fmt: skip
 SOURCES = [BASE_DIR / "orchestrator" / name for name in ("settings.py", "environment.py")]
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from orchestrator.environment import BASE_DIR, Environment, database, redis_url
+from orchestrator.environment import BASE_DIR, Environment, broker_url, database, redis_url
 
 Read = Callable[[Environment], Any]
 
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    for name in ("DATABASE_URL", "DATABASE_PATH", "DB_HOST", "REDIS_URL", "REDIS_ADDR"):
+    for name in ("DATABASE_URL", "DATABASE_PATH", "DB_HOST", "REDIS_URL", "REDIS_ADDR", "BROKER_URL"):
         monkeypatch.delenv(name, raising=False)
     return Environment(dotenv=None)
 
@@ -39,6 +39,39 @@ REFUSED: list[tuple[str, str, Read]] = [
         ("V", value, origins)
         for value in ("example.org", "ftp://a", "https://", "https://a/b", "http://[", "http://a:b")
     ],
+    *[
+        ("V", value, lambda env: env.hosts("V"))
+        for value in (
+            "https://a.org",
+            "a.org/x",
+            "a.*",
+            "*a.org",
+            "a.org:0",
+            "a.org:x",
+            "[::1",
+            "b\u00fccher.de",
+            "a b",
+        )
+    ],
+    *[
+        ("V", value, lambda env: env.networks("V"))
+        for value in ("10.0.0.1/8", "10.0.0.0/33", "a.org", "10.0.0.0/8 ::1/1")
+    ],
+    *[("V", value, lambda env: env.programs("V")) for value in ("git", "./git", "/usr/bin/../git", "/bin/a,b")],
+    *[
+        ("V", value, lambda env: env.url("V"))
+        for value in (
+            "a.org",
+            "ftp://a.org",
+            "https://",
+            "https://u:p@a.org",
+            "https://a.org?x",
+            "http://a:b",
+            "http://[",
+        )
+    ],
+    ("NODE_SECRET_A", "short", Environment.secrets),
+    ("NODE_SECRET_A", "two\nlines of it", Environment.secrets),
     ("DATABASE_URL", "mysql://h/d", database),
     ("DATABASE_URL", "postgresql://", database),
     ("DATABASE_URL", "postgresql://u:p@h:port/d", database),
@@ -48,6 +81,7 @@ REFUSED: list[tuple[str, str, Read]] = [
     ("REDIS_URL", "http://h", redis_url),
     ("REDIS_URL", "redis://h:port", redis_url),
     ("REDIS_ADDR", "h:99999", redis_url),
+    *[("BROKER_URL", value, lambda env: broker_url(env, "")) for value in ("kafka://h", "localhost:5672", "amqp://")],
 ]
 
 
@@ -92,6 +126,18 @@ def test_redis_is_found_by_url_or_address_and_memory_is_none(env: Environment, m
     assert redis_url(env) == ""
 
 
+def test_what_nodes_may_reach_is_read(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("V", "API.example.org, *.example.org:8443,[::1]:*,*")
+    assert env.hosts("V") == ["api.example.org", "*.example.org:8443", "[::1]:*", "*"]
+    monkeypatch.setenv("V", "10.1.2.0/24,fd00::/8")
+    assert [str(network) for network in env.networks("V")] == ["10.1.2.0/24", "fd00::/8"]
+    monkeypatch.setenv("V", "http://localhost:11434/v1/")
+    assert env.url("V") == "http://localhost:11434/v1"
+    monkeypatch.setenv("NODE_SECRET_A", "a-secret-value")
+    monkeypatch.setenv("NODE_SECRET_B", "")
+    assert env.secrets() == {"NODE_SECRET_A": "a-secret-value"}
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "variables"),
@@ -100,7 +146,10 @@ def test_redis_is_found_by_url_or_address_and_memory_is_none(env: Environment, m
         ("STUB_AUTH", {"STUB_AUTH": "true"}),
         ("API_KEYS", {"API_KEYS": "a-long-enough-api-key,short"}),
         ("PORT", {"SERVICE_PORT": "70000"}),
+        ("BROKER_URL", {"ENGINE": "celery"}),
         ("DEV_USER_EMAIL", {"DEV_USER_EMAIL": "dev"}),
+        ("HTTP_NODE_ALLOW", {"HTTP_NODE_ALLOW": "https://example.org"}),
+        ("NODE_SECRET_X", {"NODE_SECRET_X": "short"}),
         ("", {}),
     ],
 )

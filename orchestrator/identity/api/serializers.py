@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.utils.text import slugify
 from rest_framework import serializers
 
-from orchestrator.api.serializers import StrictSerializer
+from orchestrator.api.serializers import IdField, StrictSerializer
 from orchestrator.core import clock
 from orchestrator.core.ids import parse_uuid
 from orchestrator.identity.actors import SCOPES
@@ -36,6 +36,10 @@ class CreateApiKey(StrictSerializer):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(SCOPES), allow_empty=False, max_length=len(SCOPES))
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    runtime_agent_id = IdField(
+        required=False, allow_null=True, default=None,
+        help_text="Makes the key this runtime agent's own: it reaches what is the agent's, and nothing else.",
+    )  # fmt: skip
 
 
 class AddMember(StrictSerializer):
@@ -85,6 +89,7 @@ class ApiKeyBody(serializers.Serializer):
     name = serializers.CharField()
     prefix = serializers.CharField(help_text="The beginning of the secret, to tell keys apart.")
     scopes = serializers.ListField(child=serializers.ChoiceField(SCOPES))
+    runtime_agent_id = serializers.UUIDField(allow_null=True, help_text="Whose own it is.")
     created_by = serializers.CharField()
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -145,6 +150,7 @@ def api_key_json(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "prefix": key.prefix,
         "scopes": key.scopes,
+        "runtime_agent_id": str(key.runtime_agent_id) if key.runtime_agent_id else None,
         "created_by": key.created_by,
         "created_at": clock.rfc3339(key.created_at),
         "expires_at": key.expires_at and clock.rfc3339(key.expires_at),

@@ -68,6 +68,7 @@ class TicketViewSet(BaseViewSet):
 
 class MeViewSet(BaseViewSet):
     read_scope = ""  # whoever holds a credential may ask what it is good for
+    for_agents = ("retrieve",)
 
     @extend_schema(responses=bodies.MeBody)
     def retrieve(self, request: Request) -> Response:
