@@ -19,6 +19,7 @@ _INSERT = """
     INSERT INTO events_event (id, org_id, seq, event, kind, target, details, actor, request_id, created_at)
     VALUES {rows}
 """
+_LOCK_HEAD = "SELECT seq FROM events_eventhead WHERE org_id = %s FOR UPDATE"
 _LAST_OF_KIND = "SELECT seq FROM events_event WHERE org_id = %s AND kind = %s ORDER BY seq DESC LIMIT 1"
 
 
@@ -47,6 +48,14 @@ def append(*, actor: Actor, event: str, target: str, details: dict[str, Any]) ->
     actor.require("write")
     with transaction.atomic():
         return record(actor=actor, event=event, target=target, details=details)
+
+
+def lock_head(org_id: uuid.UUID) -> None:
+    """Take the lock that ``record`` takes, for what else may be done by one at a time in an org. On SQLite whoever
+    writes has it.
+    """
+    if connection.features.has_select_for_update:
+        sql.row(_LOCK_HEAD, [org_id])
 
 
 def revision(org_id: uuid.UUID, kind: str) -> int:

@@ -31,6 +31,7 @@ T = TypeVar("T")
 RING_FRAMES: Final = 4096
 READ_FRAMES: Final = 1000
 KEPT_SLICES: Final = 32
+SAID_FRAMES: Final = 256
 STUCK_SECONDS: Final = 30.0
 
 
@@ -74,6 +75,7 @@ class Reader:
         self.sending_since: float | None = None
         self.closed = False
         self.heartbeat_due = False
+        self.heard = 0
         self.waiter: asyncio.Future[None] | None = None
         self.task = asyncio.current_task()
 
@@ -94,6 +96,8 @@ class Feed:
         self.base = self.tail = base
         self.ring: deque[Frame] = deque()
         self.end: bytes | None = None
+        self.said: deque[bytes] = deque(maxlen=SAID_FRAMES)
+        self.said_count = 0
         self.head: Hashable = None
         self.dirty = True
         self.pump: asyncio.Task[None] | None = None
@@ -111,6 +115,18 @@ class Feed:
         if batch.frames or batch.end is not None:
             for reader in self.readers:
                 reader.wake()
+
+    def say(self, frame: bytes) -> None:
+        """Show a frame to those who are here: it has no place in the order, and nobody who comes later sees it."""
+        self.said.append(frame)
+        self.said_count += 1
+        for reader in self.readers:
+            reader.wake()
+
+    def heard(self, reader: Reader) -> bytes:
+        """What has been said since the reader last listened, or the end of it."""
+        missed, reader.heard = self.said_count - reader.heard, self.said_count
+        return b"".join(list(self.said)[-missed:])
 
     def slice(self, cursor: int) -> bytes:
         """All that lies behind ``cursor``, as one piece."""
@@ -139,13 +155,13 @@ class Hub:
         """Whether the process is going away."""
         return self._closing
 
-    def wake(self, topic: str) -> None:
-        """Look at ``topic`` again. Thread-safe and cheap when nobody reads it."""
+    def wake(self, topic: str, said: bytes = b"") -> None:
+        """Look at ``topic`` again, or show its readers what is said. Thread-safe and cheap when nobody reads it."""
         if topic in self._topics or topic in self._waiters:
             with contextlib.suppress(
                 RuntimeError
             ):  # the loop is gone, and with it whoever read: no reason to fail a writer
-                self._loop.call_soon_threadsafe(self._wake_here, topic)
+                self._loop.call_soon_threadsafe(self._wake_here, topic, said)
 
     async def stream(self, source: Source, after: int, recheck: Callable[[], bool]) -> AsyncGenerator[bytes]:
         """Chunks of frames behind ``after``, each frame once and in order, until the source ends or access does.
@@ -155,6 +171,7 @@ class Hub:
         """
         feed = self._join(source, after)
         reader = Reader(after, recheck, self._loop.time())
+        reader.heard = feed.said_count
         feed.readers.add(reader)
         metrics.stream_readers.inc()
         try:
@@ -218,6 +235,8 @@ class Hub:
             elif reader.cursor < feed.tail:
                 chunk, reader.cursor = feed.slice(reader.cursor), feed.tail
                 yield chunk
+            elif reader.heard < feed.said_count:
+                yield feed.heard(reader)
             elif feed.end is not None:
                 yield feed.end
                 return
@@ -258,7 +277,11 @@ class Hub:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _wake_here(self, topic: str) -> None:
+    def _wake_here(self, topic: str, said: bytes = b"") -> None:
+        if said:
+            for feed in self._topics.get(topic, ()):
+                feed.say(said)
+            return
         self._wake_waiters(topic)
         for feed in self._topics.get(topic, ()):
             feed.dirty = True

@@ -1,14 +1,14 @@
 """Brings wake-ups to every process: to this one's hub directly, to the others through the channel layer.
 
 The layer delivers at most once, which is enough: a nudge carries nothing but "look again", and a lost one costs a
-second.
+second. What is said in passing takes the same way, and may be lost on it.
 """
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -17,21 +17,23 @@ from orchestrator.core import nudges as core_nudges
 
 log = logging.getLogger(__name__)
 
-_local: Callable[[str], None] | None = None
+_MOST_SAID: Final = 1000  # of what waits to be sent: passing words are not worth the memory
+
+_local: Callable[[str, bytes], None] | None = None
 
 
-def listen(wake: Callable[[str], None] | None) -> None:
-    """Wake-ups of this process go to ``wake`` from now on."""
+def listen(wake: Callable[[str, bytes], None] | None) -> None:
+    """Wake-ups of this process, and what is said in it, go to ``wake`` from now on."""
     global _local
     _local = wake
 
 
-def send(topic: str) -> None:
-    """Wake the readers of ``topic`` here and in every other process."""
+def send(topic: str, said: bytes = b"") -> None:
+    """Wake the readers of ``topic`` here and in every other process, or show them what is said in passing."""
     if _local is not None:
-        _local(topic)
+        _local(topic, said)
     if settings.REDIS_URL:
-        _publisher.publish(topic)
+        _publisher.publish(topic, said)
 
 
 class Publisher:
@@ -42,13 +44,16 @@ class Publisher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._topics: set[str] = set()
+        self._topics: dict[tuple[str, int], bytes] = {}  # what is said, each for itself
+        self._count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready: asyncio.Event | None = None
 
-    def publish(self, topic: str) -> None:
+    def publish(self, topic: str, said: bytes = b"") -> None:
         with self._lock:
-            self._topics.add(topic)
+            self._count += bool(said)
+            if not said or len(self._topics) < _MOST_SAID:
+                self._topics[topic, self._count if said else 0] = said
             if self._loop is None:
                 self._loop, self._ready = asyncio.new_event_loop(), asyncio.Event()
                 threading.Thread(target=self._run, args=(self._loop,), name="nudges", daemon=True).start()
@@ -66,11 +71,11 @@ class Publisher:
             await self._ready.wait()
             self._ready.clear()
             with self._lock:
-                topics, self._topics = self._topics, set()
+                topics, self._topics = self._topics, {}
             try:
                 layer: Any = get_channel_layer()
-                for topic in topics:
-                    await layer.group_send(topic, {"type": "nudge", "topic": topic})
+                for (topic, _), said in topics.items():
+                    await layer.group_send(topic, {"type": "nudge", "topic": topic, **({"said": said} if said else {})})
             except Exception:
                 log.warning(
                     "Wake-ups for other processes were lost; their readers look again within a second.", exc_info=True
@@ -83,7 +88,7 @@ _publisher = Publisher()
 class Bridge:
     """Hears the other processes: one channel of the layer, in the group of every topic that somebody reads here."""
 
-    def __init__(self, wake: Callable[[str], None]) -> None:
+    def __init__(self, wake: Callable[[str, bytes], None]) -> None:
         self._wake = wake
         self._changes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._topics: set[str] = set()
@@ -143,14 +148,15 @@ class Bridge:
 
     async def _follow_nudges(self, layer: Any, channel: str) -> None:
         while True:
-            self._wake((await layer.receive(channel))["topic"])
+            message = await layer.receive(channel)
+            self._wake(message["topic"], message.get("said", b""))
 
     async def _follow_changes(self, layer: Any, channel: str) -> None:
         while True:
             change, topic = await self._changes.get()
             await (layer.group_add if change == "add" else layer.group_discard)(topic, channel)
             if change == "add":
-                self._wake(topic)  # what was written before the subscription took hold
+                self._wake(topic, b"")  # what was written before the subscription took hold
 
 
 def install() -> None:

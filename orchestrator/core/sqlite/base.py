@@ -5,11 +5,14 @@ a writer may starve and the tail grows to a second. Threads of one process wait 
 only other processes still meet the busy timeout.
 """
 
+import functools
+import sqlite3
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper, SQLiteCursorWrapper
 from django.db.utils import OperationalError
 
 
@@ -47,6 +50,8 @@ class FairLock:
                 self._held = False
 
 
+_LONGEST_REMEMBERED: Final = 16_384  # characters: a few statements with many rows must not fill the memory
+
 _locks: dict[str, FairLock] = {}
 _locks_guard = threading.Lock()
 
@@ -56,10 +61,29 @@ def _lock_for(database: str) -> FairLock:
         return _locks.setdefault(database, FairLock())
 
 
+class Cursor(SQLiteCursorWrapper):
+    """Remembers what a statement with ``%s`` for its values is in SQLite's own writing, with ``?``: making it anew each
+    time takes as long as many a statement.
+    """
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if not params or isinstance(params, Mapping) or len(query) > _LONGEST_REMEMBERED:
+            return super().execute(query, params)
+        return sqlite3.Cursor.execute(self, _converted(query), params)
+
+
+@functools.lru_cache(maxsize=1024)
+def _converted(query: str) -> str:
+    return str(SQLiteCursorWrapper.convert_query(None, query))  # type: ignore[arg-type]  # it has no use for itself
+
+
 class DatabaseWrapper(SQLiteWrapper):
     """Holds the process's write turn of its database file from BEGIN to COMMIT, ROLLBACK or close."""
 
     _turn: FairLock | None = None
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return self.connection.cursor(factory=Cursor)
 
     def _start_transaction_under_autocommit(self) -> None:
         lock = _lock_for(str(self.settings_dict["NAME"]))

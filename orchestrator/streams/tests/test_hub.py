@@ -119,6 +119,31 @@ async def test_a_nudge_brings_what_is_new_to_all_with_one_read(hub: Hub) -> None
     assert tape.reads[before:] == [(-1, hubs.READ_FRAMES)]
 
 
+async def test_what_is_said_in_passing_is_heard_by_those_who_are_there(hub: Hub) -> None:
+    tape = Tape()
+    tape.write(1)
+    early = Listener(hub, tape)
+    await early.hears(0)
+    hub.wake(tape.topic, b"psst ")
+    await early.hears(0, "psst")
+    late = Listener(hub, tape)
+    await late.hears(0)
+    tape.write(1, end=True)
+    hub.wake(tape.topic)
+    await early.hears(0, "psst", 1, "end")
+    await late.hears(0, 1, "end")
+
+
+async def test_who_does_not_keep_up_misses_what_was_said(hub: Hub) -> None:
+    tape = Tape()
+    listener = Listener(hub, tape)
+    await until(lambda: tape.reads)
+    for number in range(hubs.SAID_FRAMES + 10):
+        hub._wake_here(tape.topic, b"s%d " % number)
+    await until(lambda: listener.words)
+    assert listener.words == [f"s{number}" for number in range(10, hubs.SAID_FRAMES + 10)]
+
+
 async def test_nudges_that_come_during_a_read_cost_one_more_read(hub: Hub) -> None:
     tape = Tape()
     listener = Listener(hub, tape)

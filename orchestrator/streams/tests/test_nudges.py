@@ -58,7 +58,7 @@ async def woken() -> list[str]:
 
 @pytest.fixture
 async def bridge(layer: Layer, woken: list[str]) -> AsyncIterator[Bridge]:
-    found = Bridge(woken.append)
+    found = Bridge(lambda topic, said: woken.append(topic))
     yield found
     await found.close()
 
@@ -129,7 +129,7 @@ async def test_the_bridge_closes_whatever_its_layer_makes_of_a_cancellation(
                 raise ConnectionError("cut off") from None
 
     monkeypatch.setattr(layer, "group_add", group_add)
-    found = Bridge(lambda topic: None)
+    found = Bridge(lambda topic, said: None)
     found.subscribe("one")
     await connecting.wait()
     async with asyncio.timeout(10):
@@ -157,10 +157,31 @@ async def test_doubled_wake_ups_are_sent_once(layer: Layer) -> None:
     sending.cancel()
 
 
+async def test_what_is_said_is_sent_each_for_itself_and_within_bounds(
+    layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+
+    async def group_send(group: str, message: dict[str, Any]) -> None:
+        sent.append(message.get("said", b"wake"))
+
+    layer.group_send = group_send  # type: ignore[attr-defined]
+    monkeypatch.setattr(nudges, "_MOST_SAID", 3)
+    publisher = Publisher()
+    publisher._loop, publisher._ready = asyncio.get_running_loop(), asyncio.Event()
+    for word in (b"one", b"one", b"two", b"too much"):
+        publisher.publish("run.1", word)
+    publisher.publish("run.1")
+    sending = asyncio.create_task(publisher._send_for_ever())
+    await until(lambda: len(sent) == 4)
+    assert sent == [b"one", b"one", b"two", b"wake"], "a wake-up is never left out"
+    sending.cancel()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_nudge_goes_out_after_the_commit_and_not_without_it(monkeypatch: pytest.MonkeyPatch, alice: Any) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(core_nudges, "_listeners", [sent.append])
+    monkeypatch.setattr(core_nudges, "_listeners", [lambda topic, said: sent.append(topic)])
     with transaction.atomic():
         record(actor=alice.actor, event="demo", target="x")
         assert sent == []
@@ -174,7 +195,7 @@ def test_a_nudge_goes_out_after_the_commit_and_not_without_it(monkeypatch: pytes
 @pytest.mark.skipif(not configured.REDIS_URL, reason="needs REDIS_URL (pytest -p tests.servers)")
 async def test_a_wake_up_comes_through_redis() -> None:
     woken: list[str] = []
-    bridge = Bridge(woken.append)
+    bridge = Bridge(lambda topic, said: woken.append(topic))
     try:
         bridge.subscribe("run.of-a-test")
         await until(lambda: woken)
