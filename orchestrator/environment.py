@@ -1,5 +1,7 @@
 """Reads the environment (CONTRACT §6) and refuses what makes no sense with one line that names the variable."""
 
+import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +13,13 @@ import redis.connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _RATE = re.compile(r"[1-9]\d{0,8}/([1-9]\d{0,5})?[smhd]")
+_LABELS = r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
+_HOST = re.compile(rf"(?:\*|(?:\*\.)?{_LABELS}|\[[0-9a-f:.]+\])(?::(?:[1-9]\d{{0,4}}|\*))?")
+_URL = re.compile(r"(https?://[^/?#@\s]+)(/[^?#\s]*)?")
+_SECRET = "NODE_SECRET_"  # noqa: S105 - how their names begin
+_SHORTEST_SECRET = 8
 
 
 class Environment:
@@ -89,6 +97,49 @@ class Environment:
         if not _RATE.fullmatch(raw):
             self.refuse(name, f"must be a rate such as 60/m, not {raw!r}.")
         return raw
+
+    def hosts(self, name: str) -> list[str]:
+        """Hosts that may be called, in small letters: ``example.org``, ``*.example.org:8443``, ``[::1]:*``, ``*``."""
+        found = [word.lower() for word in self.words(name)]
+        for host in found:
+            if not _HOST.fullmatch(host):
+                self.refuse(
+                    name, f"must list hosts such as api.example.org, *.example.org or a.org:8443, not {host!r}."
+                )
+        return found
+
+    def networks(self, name: str) -> list[Network]:
+        """Networks in CIDR notation."""
+        try:
+            return [ipaddress.ip_network(word) for word in self.words(name)]
+        except ValueError as error:
+            self.refuse(name, f"must list networks such as 10.1.2.0/24: {error}.")
+
+    def programs(self, name: str) -> list[str]:
+        """Absolute paths. Whether they are there is not asked: it may be another machine that starts them."""
+        for path in (found := self.words(name)):
+            if not Path(path).is_absolute() or ".." in Path(path).parts:
+                self.refuse(name, f"must list absolute paths such as /usr/bin/git, not {path!r}.")
+        return found
+
+    def url(self, name: str) -> str:
+        """An address of HTTP, which may have a path, without a slash at its end; empty when it is not set."""
+        url = self.text(name).rstrip("/")
+        match = _URL.fullmatch(url)
+        if url and not (match and _is_origin(match[1])):
+            self.refuse(name, "must look like https://example.org/v1.")
+        return url
+
+    def secrets(self) -> dict[str, str]:
+        """Every variable whose name begins with NODE_SECRET_: what the settings of nodes may refer to."""
+        found = {
+            name: value.strip() for name, value in os.environ.items() if name.startswith(_SECRET) and value.strip()
+        }
+        for name, value in found.items():
+            # They are blotted out wherever they come back, and short ones would be found in everything.
+            if len(value) < _SHORTEST_SECRET or not value.isascii() or not value.isprintable():
+                self.refuse(name, f"must have {_SHORTEST_SECRET} characters or more, all of ASCII and printable.")
+        return found
 
 
 def _is_origin(text: str) -> bool:
@@ -175,6 +226,14 @@ def _postgres(parts: Mapping[str, Any]) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
+
+
+def broker_url(env: Environment, default: str) -> str:
+    """BROKER_URL, where Celery's messages go; else ``default``."""
+    url = env.text("BROKER_URL") or default
+    if url and not re.match(r"(amqps?|pyamqp|rediss?|redis\+socket|unix|sentinel)://.|memory://", url):
+        env.refuse("BROKER_URL", "must begin with amqp:// (RabbitMQ) or redis://.")
+    return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url
 
 
 def redis_url(env: Environment) -> str:

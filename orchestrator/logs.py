@@ -55,5 +55,7 @@ def logging_config(level: str, human: bool) -> dict[str, Any]:
             "uvicorn.access": {"level": "WARNING"},
             # Django warns of every 4xx; the access line says it already.
             "django.request": {"level": "ERROR"},
+            # They write down whole addresses, headers and prompts, which may hold what nobody else is to read.
+            **{name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "openai")},
         },
     }

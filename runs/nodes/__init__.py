@@ -1,1 +1,3 @@
-"""Node types: pure functions of a ``NodeContext``, without Django, network, clock or randomness."""
+"""Node types: functions of a ``NodeContext`` that know no rows, no requests and no engine. Most are pure; those that
+reach outside (``http``, ``llm``, ``command``) go by what the operator allows.
+"""

@@ -8,6 +8,7 @@ from runs.nodes.catalogue import cities
 from runs.nodes.city_names import find_cities, suggest_cities, well_known_cities
 from runs.nodes.money import HIGHEST_BUDGET_CENTS, dollars, find_budget, names_foreign_money
 from runs.nodes.reading import MONTHS, WEEKDAYS, find_lodging, find_month, find_span, find_themes
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import whole_number
 
 MOST_DAYS = 30
@@ -108,4 +109,17 @@ def _summary(intent: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-NODE = NodeType("intent", "Reading the request", read_intent)
+NODE = NodeType(
+    "intent",
+    "Reading the request",
+    read_intent,
+    reader_settings(
+        default_days={
+            "description": f"Days when the request names none, 1 to {MOST_DAYS}; {DEFAULT_DAYS} when left out.",
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MOST_DAYS,
+        }
+    ),
+    "Reads what a request for a trip asks for, out of its free text and its fields.",
+)

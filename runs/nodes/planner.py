@@ -6,6 +6,7 @@ from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.catalogue import LODGINGS, get_city
 from runs.nodes.itinerary import SLOT_STARTS
 from runs.nodes.reading import WEEKDAYS
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import one_of, output_of, whole_number
 from runs.nodes.words import counted
 
@@ -53,4 +54,22 @@ def _days(intent: Any, pace: int) -> list[dict[str, Any]]:
     return days
 
 
-NODE = NodeType("planner", "Laying out the days", plan_days)
+NODE = NodeType(
+    "planner",
+    "Laying out the days",
+    plan_days,
+    reader_settings(
+        "intent",
+        activities_per_day={
+            "description": f"Places a day, 1 to {len(SLOT_STARTS)}; {DEFAULT_PACE} when left out.",
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": len(SLOT_STARTS),
+        },
+        lodging={
+            "description": f"One of {', '.join(LODGINGS)}; what the request says when left out.",
+            "enum": [*LODGINGS, None],
+        },
+    ),
+    "Lays out the days of the trip, and how many places each has room for.",
+)

@@ -7,6 +7,7 @@ from runs.nodes.itinerary import Trip, basic_cost, to_plan, to_trip, total_cost
 from runs.nodes.money import dollars
 from runs.nodes.rules import Violation, verify
 from runs.nodes.savings import mend_budget, shorten
+from runs.nodes.settings import reader_settings
 from runs.nodes.timetable import fill_days, mend_days
 from runs.nodes.verifier import name_problems
 from runs.nodes.wiring import output_of
@@ -55,4 +56,10 @@ def _summary(trip: Trip, found: list[Violation], changes: list[dict[str, Any]]) 
     return f"Mended {work}: {days} for {dollars(total_cost(trip))}, all rules kept"
 
 
-NODE = NodeType("repair", "Mending the plan", repair_plan)
+NODE = NodeType(
+    "repair",
+    "Mending the plan",
+    repair_plan,
+    reader_settings("tool_exec"),
+    "Mends what the verifier found, and verifies again.",
+)

@@ -6,6 +6,7 @@ from typing import Any
 from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.money import dollars
 from runs.nodes.reading import MONTHS
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import output_of
 from runs.nodes.words import counted
 
@@ -83,4 +84,10 @@ def _bullets(title: str, items: list[str]) -> Iterator[str]:
         yield from (f"- {item}" for item in items)
 
 
-NODE = NodeType("responder", "Writing the answer", respond)
+NODE = NodeType(
+    "responder",
+    "Writing the answer",
+    respond,
+    reader_settings("synth"),
+    "Writes the itinerary as text for people and as data for programs.",
+)

@@ -6,6 +6,7 @@ from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.catalogue import Activity, get_city, ranked
 from runs.nodes.money import dollars
 from runs.nodes.reading import WEEKDAYS
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import output_of
 
 
@@ -61,4 +62,10 @@ def _picked_day(day: dict[str, Any], picked: list[Activity]) -> dict[str, Any]:
     return {"day": day["day"], "weekday": day["weekday"], "activities": activities}
 
 
-NODE = NodeType("selector", "Choosing places", select_places)
+NODE = NodeType(
+    "selector",
+    "Choosing places",
+    select_places,
+    reader_settings("planner"),
+    "Chooses the places, by theme, fame and price.",
+)

@@ -7,6 +7,7 @@ from typing import Any
 from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.catalogue import Weather, get_city
 from runs.nodes.money import dollars
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import optional_output_of, output_of
 from runs.nodes.words import counted
 
@@ -69,4 +70,10 @@ def _summary(itinerary: dict[str, Any]) -> str:
     return f"Itinerary of {size} in {itinerary['city']} for {dollars(itinerary['total_usd_cents'])}"
 
 
-NODE = NodeType("synth", "Putting the itinerary together", build_itinerary)
+NODE = NodeType(
+    "synth",
+    "Putting the itinerary together",
+    build_itinerary,
+    reader_settings("repair", "tool_exec", "intent"),
+    "Puts the itinerary together, out of the mended plan if there is one.",
+)

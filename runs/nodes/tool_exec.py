@@ -7,6 +7,7 @@ from runs.nodes.catalogue import City, get_activity, get_city
 from runs.nodes.itinerary import MIDNIGHT, SLOT_STARTS, Stop, Trip, TripDay, costs, to_plan
 from runs.nodes.money import dollars
 from runs.nodes.reading import MONTHS, WEEKDAYS
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import output_of
 from runs.nodes.words import counted
 
@@ -65,4 +66,10 @@ def _summary(trip: Trip, calls: list[dict[str, Any]]) -> str:
     return f"{timed}; {when} in {trip.city.name} has {usual}"
 
 
-NODE = NodeType("tool_exec", "Looking up hours, weather and prices", run_tools)
+NODE = NodeType(
+    "tool_exec",
+    "Looking up hours, weather and prices",
+    run_tools,
+    reader_settings("planner", "selector"),
+    "Makes a timetable of the places; looks up opening hours, weather and costs.",
+)

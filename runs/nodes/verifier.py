@@ -7,6 +7,7 @@ from runs.nodes.base import NodeContext, NodeResult, NodeType
 from runs.nodes.itinerary import Trip, to_trip, total_cost
 from runs.nodes.money import dollars
 from runs.nodes.rules import Violation, verify
+from runs.nodes.settings import reader_settings
 from runs.nodes.wiring import output_of
 from runs.nodes.words import counted
 
@@ -32,4 +33,10 @@ def _summary(trip: Trip, violations: list[Violation]) -> str:
     return f"No problems in {counted(len(trip.days), 'day')} for {dollars(total)}{left}"
 
 
-NODE = NodeType("verifier", "Checking the plan", verify_plan)
+NODE = NodeType(
+    "verifier",
+    "Checking the plan",
+    verify_plan,
+    reader_settings("tool_exec"),
+    "Finds every rule that the timetable breaks.",
+)

@@ -59,6 +59,54 @@ def test_a_bad_graph_is_told_at_the_need_to_mend(definition: Any, expected: dict
         assert any(piece in message for where, message in found if where == pointer)
 
 
+# --- fallbacks -----------------------------------------------------------------------------------------------------
+
+
+def with_fallbacks(definition: dict[str, Any], **of: str) -> dict[str, Any]:
+    """``with_fallbacks(graph(...), a="b")``: b steps in for a."""
+    for name, fallback in of.items():
+        definition["nodes"][name]["on_failure"] = {"fallback": fallback}
+    return definition
+
+
+BAD_FALLBACKS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    (with_fallbacks(graph(a=""), a="a"), {"/nodes/a/on_failure/fallback": '"a" cannot step in for itself'}),
+    (with_fallbacks(graph(a="", spare=""), a="spair"), {"/nodes/a/on_failure/fallback": 'Did you mean "spare"?'}),
+    (
+        with_fallbacks(graph(a="", b="", f=""), a="f", b="f"),
+        {"/nodes/b/on_failure/fallback": '"f" is the fallback of "a" already'},
+    ),
+    (with_fallbacks(graph(a="", b="", f="b"), a="f"), {"/nodes/f/needs": "starts when that has failed"}),
+    (with_fallbacks(graph(a="", f="", g=""), a="f", f="g"), {"/nodes/f/on_failure": '"f" is the fallback of "a"'}),
+    (with_fallbacks(graph(a="f", f=""), a="f"), {"/nodes": LAST, "/nodes/a/needs/0": "a → f → a"}),
+    (
+        with_fallbacks(graph(x="", c="a x", m="c", a=""), m="a"),
+        {"/nodes": LAST, "/nodes/m/on_failure/fallback": "a → m → c → a. Take one of these needs out, or name another"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("definition", "expected"), BAD_FALLBACKS)
+def test_a_bad_fallback_is_told_at_its_place(definition: dict[str, Any], expected: dict[str, str]) -> None:
+    found = dict(told(definition))
+    for pointer, piece in expected.items():
+        assert piece in found.pop(pointer)
+    assert not found
+
+
+@pytest.mark.parametrize(("member", "value"), [("when", "`true`"), ("map", {"over": "inputs.x"})])
+def test_only_a_failure_starts_a_fallback_and_once(member: str, value: Any) -> None:
+    definition = with_fallbacks(graph(a="", f=""), a="f")
+    definition["nodes"]["f"][member] = value
+    assert [pointer for pointer, _ in told(definition)] == [f"/nodes/f/{member}"]
+
+
+def test_good_fallbacks() -> None:
+    definition = with_fallbacks(graph(a="", f="", b="a", g="", end="b f"), a="f", b="g")
+    definition["nodes"]["f"].update(on_failure="continue", retry={"max_attempts": 2})
+    assert told(definition) == []
+
+
 def test_a_node_of_the_wrong_shape_is_there_all_the_same() -> None:
     definition = {"nodes": {"a": 5, "b": {"type": "intent", "needs": ["a"]}, "c": {"type": "intent", "needs": "b"}}}
     assert [pointer for pointer, _ in told(definition)] == ["/nodes/a", "/nodes/c/needs"]
@@ -111,7 +159,7 @@ def definition_of(needs: dict[str, list[str]]) -> dict[str, Any]:
 @given(ordered())
 def test_a_graph_without_circles_is_valid_and_can_be_planned(needs: dict[str, list[str]]) -> None:
     assert told(definition_of(needs)) == []
-    assert len(plan.order(definition_of(needs))) == len(needs)
+    assert len(plan.Graph(definition_of(needs)).order) == len(needs)
 
 
 @given(ordered(least=2), st.integers(0, 2**32).map(Random))
@@ -124,7 +172,7 @@ def test_one_need_back_makes_a_circle_that_is_named(needs: dict[str, list[str]],
     named = [message for _, message in told(definition_of(needs)) if "→" in message]
     assert len(named) == 1
     with pytest.raises(graphlib.CycleError):
-        plan.order(definition_of(needs))
+        plan.Graph(definition_of(needs))
 
 
 @given(st.lists(st.integers(0, 2**8 - 1), min_size=1, max_size=8))

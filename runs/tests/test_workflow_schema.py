@@ -63,7 +63,11 @@ BAD_SHAPES: list[tuple[Any, str, str]] = [
     ({"nodes": {}}, "/nodes", "at least 1"),
     ({"nodes": []}, "/nodes", "it must be an object"),
     ({"nodes": {"a": A}, "naem": 1}, "/naem", 'Did you mean "name"?'),
-    ({"nodes": {"a": A}, "x/y~z": 1}, "/x~1y~0z", "only name, description, inputs, nodes and output"),
+    (
+        {"nodes": {"a": A}, "x/y~z": 1},
+        "/x~1y~0z",
+        "only name, description, inputs, nodes, output, timeout_seconds, concurrency and priority",
+    ),
     ({"nodes": {"a": A}, "": 1}, "/", "There is no member"),
     ({"nodes": {"a": A}, "name": ""}, "/name", "too short"),
     ({"nodes": {"a": A}, "name": "x" * 201}, "/name", "200 or less"),
@@ -83,7 +87,7 @@ BAD_SHAPES: list[tuple[Any, str, str]] = [
     (with_node(type=5), "/nodes/a/type", "it must be a string"),
     (with_node(type=""), "/nodes/a/type", "too short"),
     (with_node(type="intnt"), "/nodes/a/type", 'Did you mean "intent"?'),
-    (with_node(type="zzz"), "/nodes/a/type", "only intent, planner, repair"),
+    (with_node(type="zzz"), "/nodes/a/type", "only agent, approval"),
     (with_node(needs="b"), "/nodes/a/needs", "it must be a list"),
     (with_node(needs=[5]), "/nodes/a/needs/0", "it must be a string"),
     (with_node(needs=["b c"]), "/nodes/a/needs/0", ODD_ID),
@@ -110,6 +114,34 @@ BAD_SHAPES: list[tuple[Any, str, str]] = [
     (with_node(timeout_seconds=0), "/nodes/a/timeout_seconds", "more than 0"),
     (with_node(timeout_seconds=604801), "/nodes/a/timeout_seconds", "604800 or less"),
     (with_node(timeout_seconds="9"), "/nodes/a/timeout_seconds", "it must be a number"),
+    (with_node(retry={"max_attempts": 2, "jitter": 1.5}), "/nodes/a/retry/jitter", "1 or less"),
+    (with_node(retry={"max_attempts": 2, "on": []}), "/nodes/a/retry/on", "at least 1"),
+    (with_node(retry={"max_attempts": 2, "on": ["a", "a"]}), "/nodes/a/retry/on", HERE_ONLY),
+    (with_node(retry={"max_attempts": 2, "on": [f"e{n}" for n in range(51)]}), "/nodes/a/retry/on", "at most 50"),
+    (with_node(retry={"max_attempts": 2, "on": "timeout"}), "/nodes/a/retry/on", "it must be a list"),
+    (with_node(queue="GPU"), "/nodes/a/queue", "no name of a queue"),
+    (with_node(queue="x" * 51), "/nodes/a/queue", "no name of a queue"),
+    (with_node(map={}), "/nodes/a/map", '"over" is missing'),
+    (with_node(map={"over": ""}), "/nodes/a/map/over", "too short"),
+    (with_node(map={"over": "inputs.["}), "/nodes/a/map/over", "This is not JMESPath"),
+    (with_node(map={"over": "inputs.x", "concurrency": 0}), "/nodes/a/map/concurrency", "1 or more"),
+    (with_node(map={"over": "inputs.x", "concurrency": 1001}), "/nodes/a/map/concurrency", "1000 or less"),
+    (with_node(map={"over": "inputs.x", "parallel": 1}), "/nodes/a/map/parallel", "only over and concurrency"),
+    (with_node(map=["a"]), "/nodes/a/map", "it must be an object"),
+    (with_node(on_failure="retry"), "/nodes/a/on_failure", '"fail", "continue" or'),
+    (with_node(on_failure=None), "/nodes/a/on_failure", '"fail", "continue" or'),
+    (with_node(on_failure={}), "/nodes/a/on_failure", '"fail", "continue" or'),
+    (with_node(on_failure={"fallback": "b c"}), "/nodes/a/on_failure", '"fail", "continue" or'),
+    ({**with_node(), "timeout_seconds": 0}, "/timeout_seconds", "more than 0"),
+    ({**with_node(), "timeout_seconds": 31_622_401}, "/timeout_seconds", "31622400 or less"),
+    ({**with_node(), "priority": 101}, "/priority", "100 or less"),
+    ({**with_node(), "priority": "high"}, "/priority", "whole number"),
+    ({**with_node(), "concurrency": {}}, "/concurrency", '"limit" is missing'),
+    ({**with_node(), "concurrency": {"limit": 0}}, "/concurrency/limit", "1 or more"),
+    ({**with_node(), "concurrency": {"limit": 1, "polic": "a"}}, "/concurrency/polic", '"policy"?'),
+    ({**with_node(), "concurrency": {"limit": 1, "key": "a."}}, "/concurrency/key", "ends too soon"),
+    ({**with_node(), "concurrency": {"limit": 1, "policy": "drop"}}, "/concurrency/policy", '"cancel_running" or'),
+    ({**with_node(), "concurrency": 3}, "/concurrency", "it must be an object"),
 ]
 
 
@@ -130,6 +162,11 @@ def _follows(sentence: str) -> bool:
     with_node(retry={"max_attempts": 3.0, "delay_seconds": 2.5, "max_delay_seconds": 2.5}),
     with_node(timeout_seconds=0.001), {"nodes": {"x" * 100: A, "0": A, "A_-": A}, "name": "é", "description": ""},
     {"nodes": {f"n{number}": A for number in range(2000)}}, {"nodes": {"a": A}, "inputs": {}},
+    with_node(retry={"max_attempts": 2, "jitter": 1, "on": ["timeout"]}), with_node(queue="gpu-1"),
+    with_node(map={"over": "inputs.x", "concurrency": 1000}), with_node(on_failure="continue"),
+    {"nodes": {"a": {**A, "on_failure": {"fallback": "b"}}, "b": A}},
+    {**with_node(), "timeout_seconds": 31_622_400, "priority": 100},
+    {**with_node(), "concurrency": {"limit": 1, "key": "inputs.city", "policy": "replace_queued"}},
 ])  # fmt: skip
 def test_what_is_allowed(definition: Any) -> None:
     assert faults_of(definition) == []
@@ -140,8 +177,9 @@ def test_the_built_in_workflow_is_valid() -> None:
 
 
 def test_the_page_about_definitions_is_right() -> None:
-    good, answer = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
-    assert faults_of(good) == []
+    blocks = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    good, *others, answer = map(json.loads, blocks)
+    assert [faults_of(definition) for definition in (good, *others)] == [[]] * (1 + len(others))
     good["nodes"]["plan"]["needs"] = ["red"]
     good["nodes"]["check"]["needs"].append("mend")
     good["nodes"]["mend"]["when"] = "length(nodes.check.violations"
@@ -359,6 +397,24 @@ HOSTILE: list[Any] = [
     with_inputs(required=[1] * 16_000),
     with_inputs(properties={f"a{a}": 5 for a in range(3000)}),
     with_inputs(anyOf=[{"pattern": "\\w{2000}"}] * 1300),
+    with_node(retry={"max_attempts": 1, "on": [1] * 500_000}),
+    {**with_node(), "concurrency": {f"x{a}": 1 for a in range(100_000)}},
+    {"nodes": {f"n{a}": {**A, "on_failure": {"fallback": f"n{a % 2}"}} for a in range(2000)}},
+    {"nodes": {"a": {"type": "approval", "with": {"approvers": {"roles": [1] * 500_000}}}}},
+    {"nodes": {"a": {"type": "approval", "with": {f"x{a}": 1 for a in range(100_000)}}}},
+    {
+        "nodes": {
+            f"n{a}": {
+                "type": "agent",
+                "with": {"agent": "a", "prompt": "p", "schema": {"properties": {f"p{b}": "${x}" for b in range(2000)}}},
+            }
+            for a in range(100)
+        }
+    },
+    with_node(**{"with": {"a": ["${a}"] * 500_000}}),
+    with_node(**{"with": {"a": "${a}" * 1_000_000}}),
+    with_node(**{"with": {"a": "${'" * 1_000_000}}),
+    with_node(**{"with": {"a": "${" + "{" * 4_000_000}}),
     {"nodes": {f"n{a}": {**A, "needs": [f"n{(a + b) % 2000}" for b in range(1, 400)]} for a in range(2000)}},
 ]
 
@@ -409,6 +465,3 @@ def test_the_schema_tells_people_what_everything_is() -> None:
 
     silent = [part for part in parts(SCHEMA) if "description" not in part and not {"$ref", "const"} & part.keys()]
     assert not silent
-    for name in ("retry", "timeout_seconds"):
-        part = SCHEMA["$defs"].get(name) or SCHEMA["$defs"]["node"]["properties"][name]
-        assert "kept with the version; the engine does not act on it yet" in part["description"]

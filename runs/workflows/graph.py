@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from runs.nodes import registry
+from runs.nodes.base import ANY_SETTINGS
 from runs.workflows.circles import Graph, backwards, circle, drawn, knots
 from runs.workflows.expressions import expression_fault
+from runs.workflows.fallbacks import fallback_edges, fallback_faults
+from runs.workflows.settings import Room, settings_faults
 from runs.workflows.shape import MAX_NEEDS, is_delay, is_expression, is_id, is_type, nodes_of
 from runs.workflows.wording import Speller, pointer, shown
 from versioning.rules import Fault
@@ -20,9 +23,12 @@ def graph_faults(definition: dict[str, Any]) -> Iterator[Fault]:
     yield from _type_faults(nodes)
     yield from _retry_faults(nodes)
     yield from _expression_faults(definition, nodes)
+    yield from _settings_faults(nodes)
     needs = {name: _needs_of(node) for name, node in found.items()}
     yield from _need_faults(needs)
-    edges = {name: _edges(name, needs) for name in needs}
+    yield from fallback_faults(found)
+    stepping_in = fallback_edges(found)
+    edges = {name: [*_edges(name, needs), *stepping_in.get(name, ())] for name in needs}
     if tied := knots(edges):
         yield from _circle_faults(tied, edges, needs)
         yield from _end_faults(edges, {name for knot in tied for name in knot})
@@ -48,13 +54,27 @@ def _retry_faults(nodes: Nodes) -> Iterator[Fault]:
 
 
 def _expression_faults(definition: dict[str, Any], nodes: Nodes) -> Iterator[Fault]:
-    if "output" in definition and is_expression(definition["output"]):
-        if told := expression_fault(definition["output"]):
-            yield Fault("/output", told)
+    yield from _expression_fault(definition, "output")
+    yield from _expression_fault(definition.get("concurrency"), "key", "concurrency")
     for name, node in nodes.items():
-        if "when" in node and is_expression(node["when"]):
-            if told := expression_fault(node["when"]):
-                yield Fault(pointer(("nodes", name, "when")), told)
+        yield from _expression_fault(node, "when", "nodes", name)
+        yield from _expression_fault(node.get("map"), "over", "nodes", name, "map")
+
+
+def _expression_fault(holder: Any, member: str, *place: str) -> Iterator[Fault]:
+    text = holder.get(member) if isinstance(holder, dict) else None
+    if isinstance(text, str) and is_expression(text) and (told := expression_fault(text)):
+        yield Fault(pointer((*place, member)), told)
+
+
+def _settings_faults(nodes: Nodes) -> Iterator[Fault]:
+    schemas = {name: registry.get(name).schema for name in registry.names()}
+    room = Room()
+    for name, node in nodes.items():
+        settings, kind = node.get("with", {}), node.get("type")
+        if isinstance(settings, dict):
+            schema = schemas.get(kind, ANY_SETTINGS) if isinstance(kind, str) else ANY_SETTINGS
+            yield from settings_faults(schema, settings, ("nodes", name, "with"), room)
 
 
 def _needs_of(node: Any) -> list[Any]:
@@ -84,9 +104,13 @@ def _circle_faults(tied: list[list[str]], edges: Graph, needs: dict[str, list[An
     for knot in tied:
         found = circle(knot, edges)
         following = found[1]  # a node that needs itself is no circle here
-        place = ("nodes", found[0], "needs", needs[found[0]].index(following))
-        told = f"Each of these nodes waits for the next: {drawn(found)}. Take one of these needs out."
-        yield Fault(pointer(place), told)
+        if following in needs[found[0]]:
+            place: tuple[str | int, ...] = (found[0], "needs", needs[found[0]].index(following))
+            mend = "Take one of these needs out."
+        else:  # it steps in for the one that follows
+            place = (following, "on_failure", "fallback")
+            mend = "Take one of these needs out, or name another fallback."
+        yield Fault(pointer(("nodes", *place)), f"Each of these nodes waits for the next: {drawn(found)}. {mend}")
 
 
 def _end_faults(edges: Graph, circular: set[str]) -> Iterator[Fault]:

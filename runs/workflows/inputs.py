@@ -1,4 +1,4 @@
-"""The schema of a run's inputs. It comes from a user, so that it may neither fetch anything nor be without end."""
+"""Schemas that come from users: of a run's inputs, of a person's answer. None may fetch anything or be without end."""
 
 import graphlib
 import re
@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 
 
 def compiled(inputs: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """The validator of a run's inputs; it opens no file and no connection.
+    """The validator of such a schema; it opens no file and no connection.
 
     Raises jsonschema_rs.ValidationError for a schema that ``input_faults`` complains about.
     """
@@ -35,19 +35,19 @@ def is_small(inputs: Any) -> bool:
     return len(orjson.dumps(inputs)) <= MAX_BYTES
 
 
-def input_faults(inputs: dict[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a schema that the schema of schemas finds nothing wrong with."""
-    found = list(_reference_faults(inputs))
+def input_faults(inputs: dict[str, Any], place: Path = ("inputs",)) -> Iterator[Fault]:
+    """What is wrong with a schema, which stands at ``place``, that the schema of schemas finds nothing wrong with."""
+    found = list(_reference_faults(inputs, place))
     yield from found
     if not found:
         try:
             compiled(inputs)
         except ValueError as error:  # what is left: the limits of the expressions in "pattern"
             path = getattr(error, "instance_path", ())
-            yield Fault(pointer(("inputs", *path)), "This is too large a regular expression, or none: simplify it.")
+            yield Fault(pointer((*place, *path)), "This is too large a regular expression, or none: simplify it.")
 
 
-def _reference_faults(inputs: dict[str, Any]) -> Iterator[Fault]:
+def _reference_faults(inputs: dict[str, Any], place: Path) -> Iterator[Fault]:
     definitions = inputs.get("$defs", {})
     closest = Speller(definitions)
     for path, keyword, value in _references(inputs):
@@ -60,8 +60,8 @@ def _reference_faults(inputs: dict[str, Any]) -> Iterator[Fault]:
             told = f"There is nothing at {shown(value)}: add it to $defs.{closest(name[1])}"
         else:
             continue
-        yield Fault(pointer(("inputs", *path, keyword)), told)
-    yield from _endless(inputs)
+        yield Fault(pointer((*place, *path, keyword)), told)
+    yield from _endless(inputs, place)
 
 
 def _references(inputs: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
@@ -86,7 +86,7 @@ def _schemas(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield from _schemas(inner, (*path, keyword))
 
 
-def _endless(inputs: dict[str, Any]) -> Iterator[Fault]:
+def _endless(inputs: dict[str, Any], place: Path) -> Iterator[Fault]:
     """References that go in a circle, or that double and double: a value of a few bytes would be checked for hours."""
     parts = {name: _parts(schema) for name, schema in inputs.get("$defs", {}).items()}
     uses = {name: sorted(used & parts.keys()) for name, used in ((name, set(part[1])) for name, part in parts.items())}
@@ -94,9 +94,9 @@ def _endless(inputs: dict[str, Any]) -> Iterator[Fault]:
     for knot in tied:
         way = drawn(circle(knot, uses))
         told = f"A $ref leads back to where it is ({way}): take it out, or checking may never end."
-        yield Fault(pointer(("inputs", "$defs", knot[0])), told)
+        yield Fault(pointer((*place, "$defs", knot[0])), told)
     if not tied and _weight(inputs, parts, uses) > _HEAVIEST:
-        yield Fault("/inputs", _TOO_HEAVY)
+        yield Fault(pointer(place), _TOO_HEAVY)
 
 
 def _weight(inputs: dict[str, Any], parts: dict[str, tuple[int, list[str]]], uses: dict[str, list[str]]) -> int:

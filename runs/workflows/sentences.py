@@ -19,6 +19,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "maxItems": "There are too many items: list at most {limit}.",
     "minProperties": "There are too few members: put in at least {limit}.",
     "maxProperties": "There are too many members: leave at most {limit}.",
+    "multipleOf": "This must be a multiple of {multiple_of}.",
     "required": 'The member "{property}" is missing: add it.',
 }
 _KINDS: Final[Mapping[type, str]] = {
@@ -57,7 +58,14 @@ def _pattern(_: jsonschema_rs.ValidationError, kind: Any) -> str:
 def _any_of(error: jsonschema_rs.ValidationError, _: Any) -> str:
     if error.instance_path[-1:] == ["type"]:  # the one choice of this sort that JSON Schema itself offers
         return f"This must be one type, or a list of types, out of {listed(_NAMES)}."
+    if error.instance_path[-1:] == ["on_failure"]:
+        return 'This must be "fail", "continue" or {"fallback": "the id of another node"}.'
     return "This has none of the forms that are allowed here."
+
+
+def _enum(_: jsonschema_rs.ValidationError, kind: Any) -> str:
+    *others, last = (json.dumps(option, ensure_ascii=False) for option in kind.options)
+    return f"This must be {', '.join(others)} or {last}." if others else f"This must be {last}."
 
 
 def _twice(error: jsonschema_rs.ValidationError, _: Any) -> str:
@@ -66,15 +74,22 @@ def _twice(error: jsonschema_rs.ValidationError, _: Any) -> str:
 
 
 def _format(_: jsonschema_rs.ValidationError, kind: Any) -> str:
-    return f"This is not a {_FORMATS.get(kind.format, kind.format)}."
+    return f"This is not {_FORMATS.get(kind.format, kind.format)}."
 
 
-_FORMATS: Final = {"regex": "regular expression", "uri-reference": "URI reference", "uri": "URI"}
+_FORMATS: Final = {
+    "regex": "a regular expression", "uri-reference": "a URI reference", "uri": "a URI",
+    "date-time": "a time with a zone, as 2026-01-31T12:00:00Z", "email": "an e-mail address",
+}  # fmt: skip
 _PATTERNS: Final = {
     "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$": (
         "This is no node id: write 1 to 100 letters, digits, _ and -, and begin with a letter or a digit."
-    )
+    ),
+    "^[a-z0-9][a-z0-9_-]{0,49}$": (
+        "This is no name of a queue: write 1 to 50 small letters, digits, _ and -, and begin with a letter or a digit."
+    ),
 }
 _TELLERS: Final[Mapping[str, Callable[[jsonschema_rs.ValidationError, Any], str]]] = {
-    "type": _type, "const": _constant, "pattern": _pattern, "anyOf": _any_of, "uniqueItems": _twice, "format": _format,
+    "type": _type, "const": _constant, "enum": _enum, "pattern": _pattern, "anyOf": _any_of, "uniqueItems": _twice,
+    "format": _format,
 }  # fmt: skip

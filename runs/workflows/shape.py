@@ -14,18 +14,22 @@ from versioning.rules import Fault
 
 SCHEMA: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
 MAX_NODES: Final[int] = SCHEMA["properties"]["nodes"]["maxProperties"]
-MAX_NEEDS: Final[int] = SCHEMA["$defs"]["node"]["properties"]["needs"]["maxItems"]
+_DEFS: Final[dict[str, Any]] = SCHEMA["$defs"]
+MAX_NEEDS: Final[int] = _DEFS["node"]["properties"]["needs"]["maxItems"]
+_MAX_CODES: Final[int] = _DEFS["retry"]["properties"]["on"]["maxItems"]
 _MOST_UNKNOWN: Final = 1000
 _WHAT_IT_IS: Final = frozenset({"type", "const", "anyOf"})
 
 # Formats are checked for the sake of one: "regex", by which JSON Schema describes its own patterns.
 _parts = jsonschema_rs.validator_map_for(SCHEMA, offline=True, validate_formats=True)
 _whole, _node, _inputs, _id = (_parts[name] for name in ("#", "#/$defs/node", "#/$defs/inputs", "#/$defs/id"))
-# The members that there may be, by how deep in the definition their object is.
-_members: Final[Mapping[int, Any]] = {
-    0: SCHEMA["properties"],
-    2: SCHEMA["$defs"]["node"]["properties"],
-    3: SCHEMA["$defs"]["retry"]["properties"],
+# The members that there may be, by the place of their object; the id of its node is left out.
+_members: Final[Mapping[tuple[str | int, ...], Any]] = {
+    (): SCHEMA["properties"],
+    ("concurrency",): _DEFS["concurrency"]["properties"],
+    ("nodes",): _DEFS["node"]["properties"],
+    ("nodes", "map"): _DEFS["map"]["properties"],
+    ("nodes", "retry"): _DEFS["retry"]["properties"],
 }
 
 is_id: Final = _id.is_valid
@@ -58,8 +62,8 @@ def nodes_of(definition: Any) -> dict[str, Any]:
 
 def _outline(definition: dict[str, Any]) -> dict[str, Any]:
     """The definition with stand-ins for what is looked at by itself, and no more of the rest than can be told."""
-    unknown = islice((name for name in definition if name not in _members[0]), _MOST_UNKNOWN + 1)
-    found = {name: definition[name] for name in _members[0] if name in definition} | dict.fromkeys(unknown)
+    unknown = islice((name for name in definition if name not in _members[()]), _MOST_UNKNOWN + 1)
+    found = {name: definition[name] for name in _members[()] if name in definition} | dict.fromkeys(unknown)
     if isinstance(found.get("inputs"), dict):
         found["inputs"] = {}
     if isinstance(found.get("nodes"), dict):
@@ -68,8 +72,15 @@ def _outline(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shortened(node: Any) -> Any:
-    needs = node.get("needs") if isinstance(node, dict) else None
-    return {**node, "needs": needs[: MAX_NEEDS + 1]} if isinstance(needs, list) else node
+    """The node with no more of its lists than can be told."""
+    if not isinstance(node, dict):
+        return node
+    needs, retry = node.get("needs"), node.get("retry")
+    if isinstance(needs, list):
+        node = {**node, "needs": needs[: MAX_NEEDS + 1]}
+    if isinstance(retry, dict) and isinstance(codes := retry.get("on"), list):
+        node = {**node, "retry": {**retry, "on": codes[: _MAX_CODES + 1]}}
+    return node
 
 
 def _told(validator: jsonschema_rs.Validator, part: Any, *place: str) -> Iterator[Fault]:
@@ -90,7 +101,7 @@ def _told(validator: jsonschema_rs.Validator, part: Any, *place: str) -> Iterato
 
 
 def _unknown_members(path: tuple[str | int, ...], names: list[str]) -> Iterator[Fault]:
-    members = _members[len(path)]
+    members = _members[(*path[:1], *path[2:])]
     closest = Speller(members)
     for name in names:
         told = f"There is no member {shown(name)} here, only {listed(members)}.{closest(name)}"
