@@ -1,0 +1,1 @@
+"""Jobs: requests to start a run now, later, or on a cron schedule (CONTRACT §1)."""
