@@ -6,7 +6,7 @@ Every value that an operator may change is read from the environment here, once,
 from datetime import timedelta
 
 from orchestrator import __version__
-from orchestrator.environment import BASE_DIR, Environment, database, redis_url
+from orchestrator.environment import BASE_DIR, Environment, broker_url, database, redis_url
 from orchestrator.logs import logging_config
 
 env = Environment()
@@ -228,13 +228,29 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 # --- streams and runs -----------------------------------------------------------------------------------------------
 SSE_HEARTBEAT_SECONDS = env.seconds("SSE_HEARTBEAT_SECONDS", default=15, low=0.05, high=300)
 STREAM_RECHECK_SECONDS = env.seconds("STREAM_RECHECK_SECONDS", default=30, low=0.05, high=30)
-ENGINE = env.choice("ENGINE", "thread", ("thread", "off"))
+ENGINE = env.choice("ENGINE", "thread", ("thread", "celery", "off"))
+BROKER_URL = broker_url(env, default=REDIS_URL)
+if ENGINE == "celery" and not BROKER_URL:
+    env.refuse("ENGINE", "is celery: that needs BROKER_URL or REDIS_URL.")
 ENGINE_WORKERS = env.integer("ENGINE_WORKERS", default=2, low=1, high=64)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", default=30, low=1, high=3600)
 AGENT_TIMEOUT_SECONDS = env.integer("AGENT_TIMEOUT_SECONDS", default=60, low=2, high=86400)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", default=1, low=0.05, high=60)
+# How long a node may take to stop by itself when its run is cancelled.
+CANCEL_GRACE_SECONDS = env.integer("CANCEL_GRACE_SECONDS", default=10, low=0, high=3600)
+# How many runs of an organization may go on at once, where it has no limit of its own; 0: any number.
+ORG_MAX_RUNNING = env.integer("ORG_MAX_RUNNING", default=0, low=0, high=10_000)
 # A pause before every node, to watch a run at human speed.
 RUN_PACE_SECONDS = env.seconds("RUN_PACE_SECONDS", default=0, low=0, high=60)
+
+# --- nodes that reach outside (runs/nodes) --------------------------------------------------------------------------
+HTTP_NODE_ALLOW = env.hosts("HTTP_NODE_ALLOW")
+HTTP_NODE_ALLOW_PRIVATE = env.networks("HTTP_NODE_ALLOW_PRIVATE")
+LLM_BASE_URL = env.url("LLM_BASE_URL")
+LLM_API_KEY = env.text("LLM_API_KEY")
+LLM_MODEL = env.text("LLM_MODEL")
+COMMAND_NODE_ALLOW = env.programs("COMMAND_NODE_ALLOW")
+NODE_SECRETS = env.secrets()
 
 LOGGING = logging_config(
     level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")), human=DEBUG

@@ -6,8 +6,7 @@ from django.urls import include, path, re_path
 from agents.api.urls import state_urlpatterns
 from orchestrator.api.errors import not_found
 from orchestrator.identity.api.urls import auth_urlpatterns
-from runs.api.urls import versions_urlpatterns
-from tasks.api.urls import runtime_urlpatterns
+from runs.api.urls import jobs_urlpatterns, versions_urlpatterns
 
 api_v1 = [
     path("", include("orchestrator.identity.api.urls")),
@@ -15,8 +14,8 @@ api_v1 = [
     path("", include("agents.api.urls")),
     path("", include(state_urlpatterns)),
     path("", include("tasks.api.urls")),
-    path("", include(runtime_urlpatterns)),
     path("", include("runs.api.urls")),
+    path("", include(jobs_urlpatterns)),
     path("", include(versions_urlpatterns)),  # before versioning: there a tag's name may have slashes in it
     path("", include("versioning.api.urls")),
 ]
@@ -26,7 +25,6 @@ urlpatterns = [
     path("", include("orchestrator.api.urls")),
     path("auth/", include(auth_urlpatterns)),  # seeds 000 and 001
     path("", include("runs.api.urls")),  # seed 003 writes /runs
-    path("api/", include(runtime_urlpatterns)),
     path("api/", include("agents.api.urls")),  # seed 002 writes /api/agents and /api/runtime
     path("admin/", admin.site.urls),
     path("", include("runs.pages.urls")),

@@ -5,20 +5,21 @@ import uuid
 from typing import Any
 
 import orjson
+from django.db.models import QuerySet
 
-from runs.engine.plan import NodeState
+from runs.engine.plan import Graph
 from runs.models import Run, RunNode
 from versioning.models import Artifact
 
 
 def definition_of(run: Run) -> dict[str, Any]:
-    """The definition that the run was frozen with; callers must not write to it."""
+    """The definition that the run is frozen to; callers must not write to it."""
     return definition_in(run.snapshot_id)
 
 
-def node_states(run: Run) -> dict[str, NodeState]:
-    rows = RunNode.objects.filter(run=run).values_list("node", "status", "attempts", "output")
-    return {node: NodeState(status, attempts, output) for node, status, attempts, output in rows}
+def reached(run: Run) -> QuerySet[RunNode]:
+    """The nodes that have been reached, without the items of mapped ones."""
+    return RunNode.objects.filter(run=run).exclude(node__endswith="]")
 
 
 @functools.lru_cache(maxsize=256)
@@ -28,3 +29,9 @@ def definition_in(snapshot_id: uuid.UUID) -> dict[str, Any]:
         Artifact.objects.values_list("blob__content", flat=True).get(pk=snapshot_id)
     )
     return definition
+
+
+@functools.lru_cache(maxsize=256)
+def graph_in(snapshot_id: uuid.UUID) -> Graph:
+    """The graph of a run_snapshot's definition."""
+    return Graph(definition_in(snapshot_id))

@@ -17,6 +17,7 @@ class RunStatus(models.TextChoices):
 class NodeStatus(models.TextChoices):
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -33,10 +34,20 @@ class Phase(models.TextChoices):
     SKIPPED = "skipped"
     WAITING = "waiting"
     CANCELLED = "cancelled"
+    PATCHED = "patched"
+
+
+class PatchState(models.TextChoices):
+    """What has become of a patch to a live run. Rejected and reverted ones stay on the record."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REVERTED = "reverted"
 
 
 RUN_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED}),
+    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
     RunStatus.RUNNING: frozenset({RunStatus.WAITING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED}),
     RunStatus.WAITING: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
     RunStatus.SUCCEEDED: frozenset(),

@@ -1,17 +1,26 @@
 import django_filters
 
-from runs.models import Run, RunEvent
-from runs.states import RunStatus
+from runs.models import Run, RunEvent, RunNode
+from runs.states import NodeStatus, RunStatus
 
 
 class RunFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=RunStatus.choices)
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gt")
+    forked_from = django_filters.UUIDFilter(label="The run that it does again.")
     q = django_filters.CharFilter(field_name="inputs__prompt", lookup_expr="icontains", label="Text within the prompt.")
 
     class Meta:
         model = Run
         fields = ("workflow",)
+
+
+class ItemFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=NodeStatus.choices)
+
+    class Meta:
+        model = RunNode
+        fields = ()
 
 
 class RunEventFilter(django_filters.FilterSet):

@@ -32,10 +32,13 @@ def stop() -> None:
 def check() -> None:
     """For /health.
 
-    Raises Unhealthy when this process's engine has died or, where it has none, when runs wait and nobody takes them.
+    Raises Unhealthy when this process's engine has died or, where others carry out the runs, when some wait and nobody
+    takes them.
     """
     if settings.ENGINE == "thread":
         if _engine is not None and not _engine.alive():
             raise Unhealthy("a thread of the engine has died")
-    elif Run.objects.filter(status=RunStatus.QUEUED, created_at__lt=clock.now() - _PATIENCE).exists():
+    elif Run.objects.filter(
+        status=RunStatus.QUEUED, waiting_on__isnull=True, created_at__lt=clock.now() - _PATIENCE
+    ).exists():
         raise Unhealthy("runs are waiting and no engine takes them")

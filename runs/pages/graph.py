@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runs.engine.plan import order
+from runs.engine.plan import Graph
 from runs.models import Run, RunNode
+from runs.snapshot import reached
 from runs.states import ACTIVE_RUN, NodeStatus
 
 
@@ -25,17 +26,17 @@ class NodeView:
     finished_at: datetime | None = None
 
 
-def columns(run: Run, definition: Mapping[str, Any]) -> list[list[NodeView]]:
+def columns(run: Run, graph: Graph) -> list[list[NodeView]]:
     """The nodes by their distance from the start, longest way first. One query."""
     fields = ("node", "status", "attempts", "started_at", "finished_at")
-    rows = {row.node: row for row in RunNode.objects.filter(run=run).only(*fields)}
-    levels = _levels(definition)
+    rows = {row.node: row for row in reached(run).only(*fields)}
+    levels = _levels(graph)
     names_at: list[list[str]] = [[] for _ in range(max(levels.values(), default=-1) + 1)]
     for name, level in levels.items():
         names_at[level].append(name)
     unreached = "pending" if run.status in ACTIVE_RUN else "unreached"
     return [
-        [_view(name, definition["nodes"][name], rows.get(name), before, unreached) for name in names]
+        [_view(name, graph.nodes[name], rows.get(name), before, unreached) for name in names]
         for before, names in zip([[], *names_at], names_at, strict=False)
     ]
 
@@ -47,10 +48,10 @@ def progress(graph: list[list[NodeView]]) -> tuple[int, int]:
     return sum(node.state in passed for node in nodes), len(nodes)
 
 
-def _levels(definition: Mapping[str, Any]) -> dict[str, int]:
+def _levels(graph: Graph) -> dict[str, int]:
     levels: dict[str, int] = {}
-    for name in order(definition):
-        needs = definition["nodes"][name].get("needs", ())
+    for name in graph.order:
+        needs = graph.needs(name)
         levels[name] = 1 + max((levels[need] for need in needs), default=-1)
     return levels
 

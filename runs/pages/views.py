@@ -1,5 +1,7 @@
 """/dashboard/runs: list, start, watch, cancel."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -17,6 +19,9 @@ from runs.pages.detail import read_run
 from runs.pages.rows import LIST_FIELDS
 from runs.services import cancellation, submission
 from runs.states import RunStatus
+
+_CANCELLED: Final = "The run is cancelled. Nothing of it starts any more."
+_CANCELLING: Final = "Nothing of the run starts any more. It ends as soon as what is being executed has stopped."
 
 
 @page("GET")
@@ -68,8 +73,9 @@ def cancel(request: HttpRequest, actor: Actor, run_id: str) -> HttpResponse:
     """End the run now, or say why that is not possible."""
     wanted = _run(actor, run_id)
     try:
-        cancellation.cancel_run(actor=actor, run_id=wanted.pk)
-        messages.success(request, "The run is cancelled. Nothing of it starts any more.")
+        run = cancellation.cancel_run(actor=actor, run_id=wanted.pk)
+        ended = run.status == RunStatus.CANCELLED
+        messages.success(request, _CANCELLED if ended else _CANCELLING)
     except Conflict as error:
         messages.error(request, error.message)
     return _to(wanted)

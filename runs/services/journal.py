@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import transaction
 
 from orchestrator.core import clock, nudges
 from orchestrator.core.ids import uuid7
 from orchestrator.events.services import record
 from orchestrator.identity.actors import Actor
+from orchestrator.streams.sse import frame
 from runs.models import Run
 from runs.services import statements
 from runs.services.statements import EventRow
@@ -56,6 +58,11 @@ def next_moment(run: Run) -> datetime:
     """
     now = clock.now()
     return now if run.last_event_at is None else max(now, run.last_event_at + _TICK)
+
+
+def show(run: Run, node: str, text: str) -> None:
+    """Let those who watch the run now read a piece of text that a node is making. Nothing keeps it."""
+    nudges.say(topic(run.id), frame("run_text", orjson.dumps({"run_id": str(run.id), "node": node, "text": text})))
 
 
 def topic(run_id: Any) -> str:

@@ -1,234 +1,290 @@
-"""The worker's writes. Each is one transaction: a node's outcome, its events, what starts next, and the end of the run.
+"""The worker's writes. Each is one transaction: a node's outcome, its events, what becomes ready, the start of the next
+node, and the end of the run.
 
-Every one of them names the lease token that the worker was given. When somebody else has taken the run over, or
-cancelled it, the token has moved on, no row matches, and Fenced undoes the whole transaction: no late write is ever
-accepted.
+Every attempt has a token. When its lease has run out, its time is over, or the run has ended, the node's token has
+moved on, and Fenced undoes the whole transaction: no late write is ever accepted.
 """
 
+import functools
+import operator
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from jmespath.exceptions import JMESPathError
+from django.db.models import Q
 
 from agents.services import logs
-from orchestrator.core import clock, metrics
-from orchestrator.core.ids import uuid7
-from orchestrator.identity.actors import Actor
-from runs.engine.plan import NodeState, Unplannable, evaluate, plan
-from runs.models import Run
-from runs.nodes import registry
-from runs.services import statements
-from runs.services.journal import Entry, prepare, record_run, write
-from runs.services.statements import NodeRow
-from runs.snapshot import definition_of, node_states
-from runs.states import NodeStatus, Phase, RunStatus
+from orchestrator.core import clock
+from runs.engine import retry
+from runs.engine.plan import NodeState
+from runs.models import Run, RunNode
+from runs.nodes.base import Waiting
+from runs.services import executions, limits, statements, subruns
+from runs.services.executions import Execution
+from runs.services.outcomes import Outcome, failed
+from runs.services.steps import Step
+from runs.states import ACTIVE_RUN, NodeStatus, RunStatus
+
+MOST_RECOVERIES: Final = 3
 
 
 class Fenced(Exception):
-    """The lease was lost: somebody else holds the run, or it has ended. What the worker did is not accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one attempt at a node ended: with an output, or with an error ``{code, message, details}``."""
-
-    summary: str
-    output: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
+    """The attempt is not ours any more: its lease or its time ran out, or the run has ended. What it did does not
+    count.
+    """
 
 
 @dataclass(slots=True)
-class Execution:
-    """A claimed run in a worker's hands, as of its last commit. After any exception it must be thrown away."""
+class Attempt:
+    """A node in a worker's hands, and the run as of its start. After any exception it must be thrown away."""
 
-    run: Run
-    definition: dict[str, Any]
-    states: dict[str, NodeState]
-    current: str | None = None  # the node to execute now
-    started_at: datetime | None = None  # when its attempt began
+    execution: Execution
+    name: str
+    holder: str
+    queue: str
+    state: NodeState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = self.execution.states[self.name]
+
+    @property
+    def run(self) -> Run:
+        return self.execution.run
 
 
 @transaction.atomic
-def begin(run_id: uuid.UUID, holder: str, *, dead_holder: str | None = None) -> Execution | None:
-    """Claim the run and start its first ready node; None when it is not to be had.
-
-    A queued run may be claimed, and a running one whose lease has run out, was given back, or belongs to
-    ``dead_holder``. A node that was running when its worker was lost is tried again.
+def take(run_id: uuid.UUID, holder: str, queue: str = "") -> Attempt | None:
+    """Begin the run if it is queued, and start the first of its nodes that is ready for ``queue``; None when there is
+    nothing to be had.
     """
-    run = _claim(run_id, holder, dead_holder)
-    if run is None:
+    execution = executions.open_locked(run_id)
+    if execution is None or execution.run.status not in ACTIVE_RUN or execution.run.cancel_requested_at is not None:
         return None
-    # A run without events is at its beginning and has no nodes to read.
-    execution = Execution(run, definition_of(run), node_states(run) if run.next_sequence else {})
-    interrupted = [name for name, state in execution.states.items() if state.status == NodeStatus.RUNNING]
-    _advance(execution, [], [], again=interrupted[0] if interrupted else None)
-    return execution
+    step = Step(execution)
+    if execution.run.status == RunStatus.QUEUED:
+        if not _admitted(step):
+            return None
+        step.begin()
+    return _start_next(step, holder, queue)
 
 
 @transaction.atomic
-def finish_node(execution: Execution, outcome: Outcome, *, halt: bool = False) -> None:
-    """Commit the current node's outcome and start the next one, or end the run. ``halt`` gives the lease back instead
-    of starting.
+def finish(attempt: Attempt, outcome: Outcome, *, more: bool = True) -> Attempt | None:
+    """Commit what came of the attempt, and start the next node of the run that is ready for the same queue. Without
+    ``more`` it is left to others.
 
     Raises Fenced.
     """
-    name, now = execution.current, clock.now()
-    assert name is not None, "nothing is running"
-    failed = outcome.error is not None
-    status = NodeStatus.FAILED if failed else NodeStatus.COMPLETED
-    attempts = execution.states[name].attempts
-    execution.states[name] = NodeState(status, attempts, outcome.output)
-    execution.current = None
-    payload = {"error": outcome.error} if failed else outcome.output or {}
-    entries = [Entry(name, Phase.FAILED if failed else Phase.COMPLETED, outcome.summary, payload)]
-    row = _row(
-        execution, name, output=outcome.output, error=outcome.error, started_at=execution.started_at, finished_at=now
-    )
-    _advance(execution, entries, [row], failure=outcome.error and {"node": name, **outcome.error}, halt=halt)
+    execution = executions.lock(attempt.execution)
+    if execution is None:
+        raise Fenced
+    now = execution.states.get(attempt.name)
+    if now is None or now.status != NodeStatus.RUNNING or now.token != attempt.state.token:
+        raise Fenced
+    step = Step(execution)
+    settle(step, attempt.name, outcome)
+    if execution.run.cancel_requested_at is not None:
+        end_if_still(step)
+        more = False
+    return _start_next(step, attempt.holder, attempt.queue if more else None)
 
 
-def renew_leases(holder: str) -> None:
-    """Keep what ``holder`` is working on, for another LEASE_SECONDS."""
-    mine = Run.objects.filter(lease_holder=holder, status=RunStatus.RUNNING).extra(where=[statements.ACTIVE])  # noqa: S610
-    mine.update(lease_expires_at=_lease_end())
-
-
-def _claim(run_id: uuid.UUID, holder: str, dead_holder: str | None) -> Run | None:
-    now = clock.now()
-    if statements.claim_queued(run_id, holder, _lease_end(), now):
-        event = "run_started"
-    elif statements.claim_ownerless(run_id, holder, _lease_end(), now, dead_holder or ""):
-        event = "run_recovered"
+def settle(step: Step, name: str, outcome: Outcome) -> None:
+    """What an attempt's outcome means for its node."""
+    if outcome.error is not None:
+        _settle_failure(step, name, outcome, outcome.error)
+    elif outcome.waiting is not None:
+        _settle_wait(step, name, outcome.waiting)
     else:
-        return None
-    run = Run.objects.get(pk=run_id)
-    if event == "run_recovered":
-        told = f"A run of {run.workflow} lost its worker and was taken over."
+        step.complete(name, outcome.output or {}, outcome.summary)
+
+
+def end_if_still(step: Step) -> None:
+    """A cancelled run ends when nothing of it is executed any more."""
+    states = step.execution.states
+    if step.run.status in ACTIVE_RUN:
+        if not any(states[name].status == NodeStatus.RUNNING for name in step.execution.moving):
+            step.end(RunStatus.CANCELLED, why=f"Cancelled by {step.run.cancelled_by}.")
+
+
+@transaction.atomic
+def recover(run_id: uuid.UUID, name: str, token: int, why: str = "Its worker was lost") -> bool:
+    """The holder of the node's lease is gone: another may take it up, unless that has happened too often. False when
+    somebody else was faster.
+    """
+    with _held(run_id, name, token) as step:
+        if step is None:
+            return False
+        run, state = step.run, step.state(name)
+        if run.cancel_requested_at is not None:
+            step.cancel(name, f"{why} while the run was being cancelled.")
+            end_if_still(step)
+        elif state.recoveries >= MOST_RECOVERIES:
+            told = f"{why} {state.recoveries + 1} times in the middle of it: it is not tried again."
+            error = {"code": "worker_lost", "message": told, "details": {"recoveries": state.recoveries}}
+            step.give_up(name, error)
+        else:
+            step.recover(name, why)
+        told = f"A run of {run.workflow} lost the worker of {name!r}."
+        step.tell("run_recovered", node=name)
+        step.commit()
         logs.report(org_id=run.org_id, component="engine", level="WARNING", message=told, run_id=str(run.id))
-    record_run(Actor.system(run.org_id), event, run)
-    return run
+        return True
 
 
-def _lease_end() -> datetime:
-    return clock.now() + timedelta(seconds=settings.LEASE_SECONDS)
+@transaction.atomic
+def time_out(run_id: uuid.UUID, name: str, token: int) -> bool:
+    """The attempt has had its time, and whoever is still at it is fenced off. False when it has just ended."""
+    with _held(run_id, name, token) as step:
+        due_at = step.state(name).due_at if step is not None else None
+        if step is None or due_at is None or due_at > step.now:
+            return False
+        settle(step, name, timed_out(step, name))
+        if step.run.cancel_requested_at is not None:
+            end_if_still(step)
+        step.commit()
+        return True
 
 
-def _advance(
-    execution: Execution,
-    entries: list[Entry],
-    rows: list[NodeRow],
-    *,
-    again: str | None = None,
-    failure: dict[str, Any] | None = None,
-    halt: bool = False,
-) -> None:
-    """Plan, then write all of it. The order of locks is always run, nodes and events, head of the org's log."""
-    ending: dict[str, Any] | None = None
-    if failure:
-        ending = {"status": RunStatus.FAILED, "error": failure}
-    elif again:
-        _start(execution, again, entries, rows)
+def timed_out(step: Step, name: str) -> Outcome:
+    """How an attempt ends whose time is over."""
+    limit = step.node(name)["timeout_seconds"]
+    return failed("timeout", f"It took longer than the {limit:g} seconds that it may take.")
+
+
+@transaction.atomic
+def end_overdue(run_id: uuid.UUID) -> bool:
+    """End a run whose time is over, or whose cancel has been waited for long enough. False when it is neither."""
+    execution = executions.open_locked(run_id)
+    if execution is None:
+        return False
+    step = Step(execution)
+    run = step.run
+    if run.status not in ACTIVE_RUN or run.due_at is None or run.due_at > step.now:
+        return False
+    if run.cancel_requested_at is not None:
+        step.end(RunStatus.CANCELLED, why=f"Cancelled by {run.cancelled_by}: it did not stop by itself in time.")
     else:
-        ending = _start_next(execution, entries, rows, halt)
-    _save(execution, entries, rows, ending, halt)
-    if ending:
-        run = execution.run
-        why = {"error": ending["error"]} if "error" in ending else {}
-        record_run(Actor.system(run.org_id), f"run_{run.status}", run, **why)
-        transaction.on_commit(lambda: metrics.runs_finished.labels(run.status).inc())
+        limit = execution.graph.definition.get("timeout_seconds")
+        message = f"The run took longer than the {limit:g} seconds that it may take."
+        step.end(RunStatus.FAILED, error={"code": "timeout", "message": message, "details": {}}, why=message)
+    step.commit()
+    return True
 
 
-def _start_next(execution: Execution, entries: list[Entry], rows: list[NodeRow], halt: bool) -> dict[str, Any] | None:
-    """Start what the plan says, or return how the run ends."""
+@transaction.atomic
+def renew_leases(holder: str, in_hand: Iterable[tuple[uuid.UUID, str, int]]) -> None:
+    """Keep these attempts (run, node, token) for another LEASE_SECONDS, those of them that are still ``holder``'s. One
+    that its worker has dropped is not in hand: its lease runs out.
+    """
+    these = (Q(run_id=run_id, node=name, token=token) for run_id, name, token in in_hand)
+    rows = RunNode.objects.filter(functools.reduce(operator.or_, these, Q(pk__in=[])), lease_holder=holder)
+    mine = rows.extra(where=[statements.RUNNING])  # noqa: S610 - a constant
+    # What is locked is just being settled. Waiting for it, with the rows of other runs in hand, could close a circle.
+    free = list(mine.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+    RunNode.objects.filter(pk__in=free).update(lease_expires_at=clock.now() + timedelta(seconds=settings.LEASE_SECONDS))
+
+
+def _admitted(step: Step) -> bool:
+    """Whether a queued run may begin. A sub-run that would wait for ever ends here."""
     try:
-        step = plan(execution.definition, execution.run.inputs, execution.states)
-    except Unplannable as problem:
-        return _give_up(execution, problem, entries, rows)
-    for name, reason in step.skipped.items():
-        execution.states[name] = NodeState(NodeStatus.SKIPPED)
-        entries.append(Entry(name, Phase.SKIPPED, reason))
-        rows.append(_row(execution, name, finished_at=clock.now()))
-    if step.finished:
-        return _result(execution)
-    if step.ready and not halt:
-        _start(execution, step.ready[0], entries, rows)
+        return limits.admit(step.run)
+    except limits.Deadlock as problem:
+        step.end(RunStatus.FAILED, error=problem.error, why=problem.error["message"])
+        step.commit()
+        return False
+
+
+@contextmanager
+def _held(run_id: uuid.UUID, name: str, token: int) -> Iterator[Step | None]:
+    """A step of the run while the attempt with this token is going on; None when it has ended."""
+    execution = executions.open_locked(run_id)
+    if execution is None or execution.run.status not in ACTIVE_RUN:
+        yield None
+        return
+    state = execution.states.get(name)
+    if state is None or state.status != NodeStatus.RUNNING or state.token != token:
+        yield None
+        return
+    yield Step(execution)
+
+
+def _start_next(step: Step, holder: str, queue: str | None) -> Attempt | None:
+    """Start what is ready for ``queue`` (None: nothing), commit the step, and hand out the attempt."""
+    execution = step.execution
+    name = None if queue is None or step.run.status not in ACTIVE_RUN else _ready(step, queue)
+    if name is not None:
+        step.start(name, holder)
+        step.offers[step.state(name).queue] -= 1
+    if step.touched or step.told:  # a run all of whose nodes are reused begins and ends without touching any
+        step.offers = +step.offers
+        step.commit()
+    if name is None or queue is None:
+        transaction.on_commit(lambda: executions.keep(execution))
+        return None
+    return Attempt(execution, name, holder, queue)
+
+
+def _ready(step: Step, queue: str) -> str | None:
+    """The first node that may be executed now by a worker of ``queue``. Waits that are over by themselves are settled
+    on the way.
+    """
+    while (name := _first_due(step, queue)) is not None:
+        state = step.execution.states[name]
+        found = name if state.status == NodeStatus.PENDING else _settle_due(step, name, state)
+        if found is not None:
+            return found
     return None
 
 
-def _result(execution: Execution) -> dict[str, Any]:
-    expression = execution.definition.get("output")
-    try:
-        output = evaluate(expression, execution.run.inputs, execution.states) if expression else None
-    except JMESPathError as problem:
-        return {"status": RunStatus.FAILED, "error": _error(f"The run's output cannot be evaluated: {problem}")}
-    return {"status": RunStatus.SUCCEEDED, "output": output}
+def _first_due(step: Step, queue: str) -> str | None:
+    for name in step.execution.moving:
+        state = step.execution.states[name]
+        if state.status != NodeStatus.RUNNING and state.queue == queue:
+            if state.due_at is not None and state.due_at <= step.now:
+                return name
+    return None
 
 
-def _give_up(execution: Execution, problem: Unplannable, entries: list[Entry], rows: list[NodeRow]) -> dict[str, Any]:
-    """The node whose condition makes no sense fails, and the run with it: raising would undo the step, to be tried for
-    ever.
-    """
-    error = _error(str(problem))
-    execution.states[problem.node] = NodeState(NodeStatus.FAILED)
-    entries.append(Entry(problem.node, Phase.FAILED, str(problem), {"error": error}))
-    rows.append(_row(execution, problem.node, error=error, finished_at=clock.now()))
-    return {"status": RunStatus.FAILED, "error": {"node": problem.node, **error}}
+def _settle_due(step: Step, name: str, state: NodeState) -> str | None:
+    """A wait has come to its time: the node's name when a worker has to go on with it."""
+    limit, of_run = step.node(name).get("timeout_seconds"), (state.waiting_on or {}).get("kind") == "run"
+    until = state.started_at + timedelta(seconds=limit) if limit and state.started_at else None
+    if of_run and (outcome := subruns.outcome_of(step, name)) is not None:
+        settle(step, name, outcome)
+    elif until is not None and until <= step.now:
+        settle(step, name, timed_out(step, name))
+    elif of_run:  # it was looked at for nothing
+        step.set(name, replace(state, due_at=until))
+    else:
+        return name
+    return None
 
 
-def _error(message: str) -> dict[str, Any]:
-    return {"code": "expression_error", "message": message, "details": {}}
+def _settle_failure(step: Step, name: str, outcome: Outcome, error: dict[str, Any]) -> None:
+    state, node = step.state(name), step.node(name)
+    wait = retry.delay(
+        node.get("retry"), max(state.attempts - state.recoveries, 1), error["code"],
+        permanent=outcome.permanent, retry_after=outcome.retry_after,
+    )  # fmt: skip
+    if wait is None or step.run.cancel_requested_at is not None:
+        step.fail(name, error, outcome.summary)
+    else:
+        step.retry(name, wait, error, outcome.summary)
 
 
-def _start(execution: Execution, name: str, entries: list[Entry], rows: list[NodeRow]) -> None:
-    before = execution.states.get(name)
-    attempts = (before.attempts if before else 0) + 1
-    execution.states[name] = NodeState(NodeStatus.RUNNING, attempts)
-    execution.current, execution.started_at = name, clock.now()
-    summary = _announcement(execution.definition["nodes"][name]["type"])
-    phase = Phase.STARTED
-    if before:
-        phase, summary = Phase.RETRYING, f"Its worker was lost; attempt {attempts}. {summary}"
-    entries.append(Entry(name, phase, summary, {"attempt": attempts}))
-    rows.append(_row(execution, name, started_at=execution.started_at))
-
-
-def _announcement(node_type: str) -> str:
-    try:
-        return registry.get(node_type).started
-    except registry.UnknownNodeType as error:
-        return str(error)  # its attempt fails; raising here would undo the step, and the run would try it for ever
-
-
-def _row(
-    execution: Execution,
-    name: str,
-    *,
-    output: dict[str, Any] | None = None,
-    error: dict[str, Any] | None = None,
-    started_at: datetime | None = None,
-    finished_at: datetime | None = None,
-) -> NodeRow:
-    state, run = execution.states[name], execution.run
-    place = (uuid7(), run.id, run.org_id, name)
-    return NodeRow(*place, state.status, state.attempts, output, error, started_at, finished_at)
-
-
-def _save(
-    execution: Execution, entries: list[Entry], rows: list[NodeRow], ending: dict[str, Any] | None, halt: bool
-) -> None:
-    run = execution.run
-    events = prepare(run, entries)
-    if not statements.move_run(run, clock.now() if halt else _lease_end()):
-        raise Fenced
-    if halt and not ending:  # nobody's: a keeper of this holder must not renew what has just been given back
-        Run.objects.filter(pk=run.pk).update(lease_holder="")
-    if ending:
-        run.version += 1
-        run.status = ending["status"]
-        Run.objects.filter(pk=run.pk).update(**ending, finished_at=run.last_event_at, version=run.version)
-    write(run, events)
-    statements.upsert_nodes(rows)
+def _settle_wait(step: Step, name: str, waiting: Waiting) -> None:
+    if step.run.cancel_requested_at is not None:
+        step.cancel(name, f"Cancelled by {step.run.cancelled_by} before it waited.")
+    elif waiting.on.get("kind") == "run":
+        try:
+            subruns.start(step, name, waiting)
+        except subruns.Unstartable as problem:
+            step.fail(name, problem.error, problem.message)
+    else:
+        step.wait(name, waiting.on, waiting.until, waiting.summary)

@@ -1,19 +1,24 @@
-"""The pure plan: examples, and random graphs walked against a model of four lines."""
+"""The pure plan, by examples; test_plan_walks.py walks random graphs."""
 
 import graphlib
-from random import Random
+from collections.abc import Mapping
 from typing import Any
 
-import jmespath.exceptions
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
 
-from runs.engine import plan as plans
-from runs.engine.plan import NodeState, Plan, Unplannable, order, outputs, plan
-from runs.states import NodeStatus
+from runs.engine.plan import Graph, NodeState, Plan, Unplannable, learn, passes, plan as plan_of, variables_of
+from runs.tests.model import Case, cases
+from runs.workflows.evaluation import EvaluationError
 
 COMPLETED, SKIPPED = NodeState("completed", 1, {}), NodeState("skipped")
+FAILED, RUNNING = NodeState("failed", 1, error={"code": "broken", "message": "It broke."}), NodeState("running", 1)
 DIAMOND = {"nodes": {"a": {}, "b": {"needs": ["a"]}, "c": {"needs": ["a"]}, "d": {"needs": ["b", "c"]}}}
+
+
+def plan(definition: Mapping[str, Any], inputs: Mapping[str, Any], states: Mapping[str, NodeState]) -> Plan:
+    graph = Graph(definition)
+    return plan_of(graph, states, variables_of(graph, inputs, states))
 
 
 def with_when(expression: str, needs: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -76,13 +81,13 @@ def test_conditions_see_inputs_and_outputs(expression: str, ready: bool) -> None
     assert (step.ready, list(step.skipped)) == ((("x",), []) if ready else ((), ["x"]))
 
 
-@pytest.mark.parametrize("expression", ["length(nodes.a.nothing) > `0`", "no_such_function(@)", "inputs.[", ""])
+@pytest.mark.parametrize("expression", ["length(nodes.a.nothing) > `0`", "no_such_function(@)", "inputs.["])
 def test_a_condition_that_makes_no_sense_names_its_node(expression: str) -> None:
     with pytest.raises(Unplannable) as caught:
         plan(with_when(expression, ("a",)), {}, {"a": COMPLETED})
     assert caught.value.node == "x"
     assert "'x'" in str(caught.value)
-    assert isinstance(caught.value.__cause__, jmespath.exceptions.JMESPathError)
+    assert isinstance(caught.value.__cause__, EvaluationError)
 
 
 def test_a_condition_is_not_asked_before_its_time() -> None:
@@ -91,105 +96,102 @@ def test_a_condition_is_not_asked_before_its_time() -> None:
 
 def test_a_cycle_is_named() -> None:
     with pytest.raises(graphlib.CycleError, match="cycle"):
-        order({"nodes": {"a": {"needs": ["b"]}, "b": {"needs": ["a"]}}})
+        Graph({"nodes": {"a": {"needs": ["b"]}, "b": {"needs": ["a"]}}})
 
 
 def test_the_order_is_that_of_the_definition_among_equals() -> None:
-    assert order({"nodes": {"z": {"needs": ["m"]}, "b": {}, "m": {}, "a": {"needs": ["b"]}}}) == ("b", "m", "z", "a")
+    graph = Graph({"nodes": {"z": {"needs": ["m"]}, "b": {}, "m": {}, "a": {"needs": ["b"]}}})
+    assert graph.order == ("b", "m", "z", "a")
 
 
-def test_only_completed_nodes_have_outputs() -> None:
-    states = {
-        "a": NodeState("completed", 1, {"x": 1}),
-        "b": SKIPPED,
-        "c": NodeState("failed", 1, {"y": 2}),
-        "d": NodeState("completed"),
-    }
-    assert outputs(states) == {"a": {"x": 1}, "d": {}}
+def test_expressions_speak_of_outputs_errors_and_the_run() -> None:
+    graph = Graph({"nodes": {name: {} for name in "abcd"}})
+    states = {"a": NodeState("completed", 1, {"x": 1}), "b": SKIPPED, "c": FAILED, "d": NodeState("completed")}
+    assert variables_of(graph, {"n": 1}, states, {"id": "r"}) == {
+        "inputs": {"n": 1}, "nodes": {"a": {"x": 1}, "d": {}}, "run": {"id": "r"},
+        "errors": {"c": {"code": "broken", "message": "It broke."}},
+    }  # fmt: skip
 
 
-# --- random graphs -------------------------------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------------------------------------------------
 
 
-CONDITIONS: list[dict[str, Any]] = [{}, {}, {"when": "`false`"}, {"when": "`true`"}]
+HELPED = {"nodes": {
+    "x": {"on_failure": {"fallback": "f"}}, "f": {}, "after": {"needs": ["x"]}, "beside": {"needs": ["f"]},
+}}  # fmt: skip
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> dict[str, Any]:
-    """Up to nine nodes, named in any order; a node needs some of those before it, and may have a condition."""
-    drawn = draw(st.lists(st.tuples(st.integers(0, 255), st.sampled_from(CONDITIONS)), min_size=1, max_size=9))
-    nodes = [
-        (f"n{number}", {"needs": [f"n{need}" for need in range(number) if mask >> need & 1], **condition})
-        for number, (mask, condition) in enumerate(drawn)
-    ]
-    draw(st.randoms(use_true_random=False)).shuffle(nodes)
-    return {"nodes": dict(nodes)}
+@pytest.mark.parametrize(
+    ("states", "ready", "skipped"),
+    [
+        ({}, ("x",), []),
+        ({"x": RUNNING}, (), []),
+        ({"x": COMPLETED}, ("after",), ["f", "beside"]),
+        ({"x": FAILED}, ("f",), []),
+        ({"x": FAILED, "f": RUNNING}, (), []),
+        ({"x": FAILED, "f": COMPLETED}, ("after", "beside"), []),
+        ({"x": FAILED, "f": FAILED}, (), []),
+        ({"x": FAILED, "f": SKIPPED}, (), ["beside"]),
+        ({"x": SKIPPED}, (), ["f", "after", "beside"]),
+        ({"x": NodeState("cancelled")}, (), []),
+    ],
+)
+def test_a_fallback(states: dict[str, NodeState], ready: tuple[str, ...], skipped: list[str]) -> None:
+    found = plan(HELPED, {}, states)
+    assert (found.ready, list(found.skipped)) == (ready, skipped)
 
 
-def model(definition: dict[str, Any]) -> dict[str, str]:
-    """How each node ends when none fails, said as simply as it can be."""
-    ends: dict[str, str] = {}
-
-    def end(name: str) -> str:
-        if name not in ends:
-            node = definition["nodes"][name]
-            needed = [end(need) for need in node["needs"]]
-            skipped = node.get("when") == "`false`" or (needed and set(needed) == {"skipped"})
-            ends[name] = "skipped" if skipped else "completed"
-        return ends[name]
-
-    for name in definition["nodes"]:
-        end(name)
-    return ends
+def test_what_follows_a_failure_that_is_passed_over_goes_on() -> None:
+    definition = {"nodes": {"x": {"on_failure": "continue"}, "after": {"needs": ["x"]}}}
+    assert plan(definition, {}, {"x": FAILED}).ready == ("after",)
+    assert plan(definition, {}, {"x": NodeState("cancelled")}).ready == ()
 
 
-@given(graphs(), st.integers(0, 2**32).map(Random))
-def test_any_graph_walked_in_any_order_ends_as_the_model_says(definition: dict[str, Any], chance: Random) -> None:
-    """Several nodes may run at once and finish in any order."""
-    states: dict[str, NodeState] = {}
-    started: list[str] = []
-    running: list[str] = []
-    while True:
-        step = plan(definition, {}, states)
-        assert not {*step.ready, *step.skipped} & states.keys(), "nothing is told twice"
-        assert not step.finished or not (step.ready or running)
-        states |= dict.fromkeys(step.skipped, SKIPPED)
-        for name in chance.sample(step.ready, chance.randint(0, len(step.ready))):
-            needs = definition["nodes"][name]["needs"]
-            assert all(states[need].status in ("completed", "skipped") for need in needs)
-            states[name] = NodeState("running", 1)
-            started.append(name)
-            running.append(name)
-        if running:
-            done = chance.choice(running)
-            running.remove(done)
-            states[done] = COMPLETED
-        elif not plan(definition, {}, states).ready:
-            break
-    assert plan(definition, {}, states).finished
-    assert {name: str(state.status) for name, state in states.items()} == model(definition)
-    assert sorted(started) == sorted(name for name, end in model(definition).items() if end == "completed")
+@pytest.mark.parametrize("names", ["xfg", "gfx", "fxg"], ids="".join)
+def test_a_fallback_may_have_a_fallback_wherever_it_stands(names: str) -> None:
+    """Its end is looked at for what follows the first one, and its output is also the first one's."""
+    helped = {"x": {"on_failure": {"fallback": "f"}}, "f": {"on_failure": {"fallback": "g"}}, "g": {}}
+    graph = Graph({"nodes": {**{name: helped[name] for name in names}, "after": {"needs": ["x"]}}})
+    states = {"x": FAILED, "f": FAILED, "g": NodeState("completed", 1, {"by": "g"})}
+    variables = variables_of(graph, {}, states)
+    assert passes(graph, states, "x")
+    assert plan_of(graph, states, variables, after=["g"]).ready == ("after",)
+    assert variables["nodes"] == {name: {"by": "g"} for name in "xfg"}
 
 
-@given(graphs(), st.integers(0, 2**32).map(Random))
-def test_behind_a_failed_node_nothing_starts(definition: dict[str, Any], chance: Random) -> None:
-    broken = chance.choice(sorted(definition["nodes"]))
-    states = {broken: NodeState(chance.choice([NodeStatus.FAILED, NodeStatus.CANCELLED, NodeStatus.RUNNING]), 1)}
-    while ready := (step := plan(definition, {}, states)).ready:
-        states |= {**dict.fromkeys(step.skipped, SKIPPED), ready[0]: COMPLETED}
-    assert not plan(definition, {}, states).finished
-    behind = {broken}
-    for name in order(definition):
-        if behind & set(definition["nodes"][name]["needs"]):
-            behind.add(name)
-    assert not (behind - {broken}) & states.keys()
-
-
-@given(graphs())
-def test_the_order_puts_needs_first_and_depends_on_nothing_else(definition: dict[str, Any]) -> None:
-    found = order(definition)
-    assert sorted(found) == sorted(definition["nodes"])
+@given(cases(most=10))
+def test_the_order_puts_what_is_waited_for_first_and_is_always_the_same(case: Case) -> None:
+    found = Graph({"nodes": case.nodes}).order
+    assert sorted(found) == sorted(case.nodes)
     for name in found:
-        assert all(found.index(need) < found.index(name) for need in definition["nodes"][name]["needs"])
-    plans._order.cache_clear()
-    assert order(definition) == found
+        assert all(found.index(need) < found.index(name) for need in case.nodes[name]["needs"])
+    for fallback, helped in case.fallback_for.items():
+        assert found.index(helped) < found.index(fallback)
+    assert Graph({"nodes": case.nodes}).order == found
+
+
+def test_what_is_known_of_a_node_that_was_done_again_is_its_last_state() -> None:
+    """Also where the states in between were not seen."""
+    done, broken = NodeState("completed", output={"x": 1}), NodeState("failed", error={"code": "c", "message": "m"})
+    found = Graph({"nodes": {"a": {"type": "t"}}})
+    for last, nodes, errors in (
+        (NodeState("skipped"), {}, {}),
+        (broken, {}, {"a": {"code": "c", "message": "m"}}),
+        (done, {"a": {"x": 1}}, {}),
+    ):
+        for first in (done, broken):
+            variables = variables_of(found, {}, {"a": first})
+            learn(variables, found, "a", last)
+            assert (variables["nodes"], variables["errors"]) == (nodes, errors)
+
+
+def test_a_fallback_that_is_done_again_takes_its_output_back_everywhere() -> None:
+    found = Graph({"nodes": {"a": {"type": "t", "on_failure": {"fallback": "b"}}, "b": {"type": "t"}}})
+    states = {"a": NodeState("failed", error={"code": "c"}), "b": NodeState("completed", output={"x": 1})}
+    variables = variables_of(found, {}, states)
+    assert variables["nodes"] == {"a": {"x": 1}, "b": {"x": 1}}
+    learn(variables, found, "b", NodeState("pending"))
+    assert variables["nodes"] == {}
+    learn(variables, found, "a", NodeState("completed", output={"x": 2}))
+    learn(variables, found, "b", NodeState("skipped"))
+    assert variables["nodes"] == {"a": {"x": 2}}

@@ -16,7 +16,7 @@ from orchestrator.streams.tests.fixtures import InThread
 from runs.models import Run, RunEvent
 from runs.services import cancellation
 from runs.streams import RunSource
-from runs.tests.steps import carry, claim, start, step
+from runs.tests.steps import carry, carry_on, claim, start, step
 
 DONE = Frame("done", {"status": "succeeded"})
 
@@ -76,12 +76,12 @@ async def test_a_run_is_followed_as_it_happens(client: Client, alice: Person, ru
     stream = await client.open(path(run), alice.access_token)
     assert await stream.text()
     hub.hub()._ticker.cancel()
-    execution = await in_thread(claim, run)
+    attempt = await in_thread(claim, run)
     [first] = await stream.frames(1)
     assert (first.id, first.data["node"], first.data["phase"]) == (0, "intent", "started")
     seen = [first]
-    while execution.current:
-        await in_thread(step, execution)
+    while attempt is not None:
+        attempt = await in_thread(step, attempt)
         log = await in_thread(expected, run)
         seen += await stream.frames(len(log) - len(seen))
         assert seen == log
@@ -163,19 +163,14 @@ async def test_a_cursor_beyond_the_end_waits_for_the_end_only(
     client: Client, alice: Person, run: Run, in_thread: InThread
 ) -> None:
     """Of a run that has not come so far, it is taken as its present head: nothing that follows is lost."""
-    execution = await in_thread(claim, run)
+    attempt = await in_thread(claim, run)
     stream = await client.open(path(run, "?after=999999999999"), alice.access_token)
-    await in_thread(step, execution)
+    attempt = await in_thread(step, attempt)
     assert [frame.id for frame in await stream.frames(2)] == [1, 2]
-    await in_thread(carry_on, execution)
+    await in_thread(carry_on, attempt)
     await stream.frames()
     late = await client.open(path(run, "?after=999999999999"), alice.access_token)
     assert await late.frames() == [DONE]
-
-
-def carry_on(execution: Any) -> None:
-    while execution.current:
-        step(execution)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +221,8 @@ async def test_a_lost_nudge_costs_a_tick_and_no_event(
     stream = await client.open(path(run), alice.access_token)
     await stream.text()
     lost: list[str] = []
-    monkeypatch.setattr(nudges, "_local", lost.append)
-    monkeypatch.setattr(nudges._publisher, "publish", lost.append)
+    monkeypatch.setattr(nudges, "_local", lambda topic, said: lost.append(topic))
+    monkeypatch.setattr(nudges._publisher, "publish", lambda topic, said: lost.append(topic))
     await in_thread(carry, run)
     assert f"run.{run.id}" in lost
     assert await stream.frames() == [*await in_thread(expected, run), DONE]
@@ -255,12 +250,12 @@ async def test_many_readers_of_a_run_share_its_reads(
 async def test_readers_at_different_places_of_one_run_each_get_their_own_rest(
     client: Client, alice: Person, run: Run, in_thread: InThread
 ) -> None:
-    execution = await in_thread(claim, run)
+    attempt = await in_thread(claim, run)
     for _ in range(3):
-        await in_thread(step, execution)
+        attempt = await in_thread(step, attempt)
     cursors = [5, -1, 3, 0, 6, 2]
     streams = [await client.open(path(run, f"?after={cursor}"), alice.access_token) for cursor in cursors]
-    await in_thread(carry_on, execution)
+    await in_thread(carry_on, attempt)
     log = await in_thread(expected, run)
     for cursor, stream in zip(cursors, streams, strict=True):
         assert await stream.frames() == [*log[cursor + 1 :], DONE]
@@ -334,13 +329,13 @@ async def test_a_server_that_goes_away_ends_its_streams_without_done(
     client: Client, alice: Person, run: Run, in_thread: InThread
 ) -> None:
     streams: list[Stream] = [await client.open(path(run), alice.access_token) for _ in range(3)]
-    execution = await in_thread(claim, run)
+    attempt = await in_thread(claim, run)
     for stream in streams:
         await stream.frames(1)
     hub.close_streams()
     for stream in streams:
         assert await stream.frames() == []
-    await in_thread(carry_on, execution)
+    await in_thread(carry_on, attempt)
 
 
 async def test_a_waiting_reader_holds_no_connection(

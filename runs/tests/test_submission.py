@@ -1,8 +1,7 @@
 """Starting a run: what is accepted, what is refused, and what is durable when the answer leaves."""
 
 import json
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +11,9 @@ from django.test import Client
 from conftest import Person
 from orchestrator.core.errors import PermissionDenied, ValidationFailed
 from orchestrator.events.models import Event
-from runs.engine import dispatch
 from runs.models import Run
 from runs.services import submission
-from runs.tests.steps import PARIS, race, start
+from runs.tests.steps import PARIS, Heard, hearing, race, start
 from versioning.models import Blob
 
 BODY = {"prompt": PARIS}
@@ -26,12 +24,10 @@ def post(client: Client, body: Any, path: str = "/runs", **headers: str) -> Any:
 
 
 @pytest.fixture
-def dispatched() -> Any:
-    """The runs that the workers have heard of."""
-    heard: list[uuid.UUID] = []
-    dispatch.use(heard.append)
-    yield heard
-    dispatch.use(None)
+def dispatched() -> Iterator[Heard]:
+    """What the workers have heard of."""
+    with hearing() as heard:
+        yield heard
 
 
 @pytest.mark.parametrize("path", ["/runs", "/runs/", "/api/v1/runs", "/api/v1/runs/"])
@@ -155,29 +151,25 @@ def test_the_service_itself_checks_who_asks_and_what(carol: Person, alice: Perso
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_hear_of_a_run_when_it_is_committed(alice: Person, dispatched: list[uuid.UUID]) -> None:
+def test_workers_hear_of_a_run_when_it_is_committed(alice: Person, dispatched: Heard) -> None:
     with transaction.atomic():
         run = start(alice)
-        assert dispatched == []
-    assert dispatched == [run.id]
+        assert dispatched.offers == []
+    assert dispatched.offers == [(run.id, "", 1, 0)]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_run_that_is_rolled_back_nothing_is_left_and_nobody_hears(
-    alice: Person, dispatched: list[uuid.UUID]
-) -> None:
+def test_of_a_run_that_is_rolled_back_nothing_is_left_and_nobody_hears(alice: Person, dispatched: Heard) -> None:
     told = Event.objects.count()
     with transaction.atomic():
         start(alice)
         transaction.set_rollback(True)
-    assert dispatched == []
+    assert dispatched.offers == []
     assert (Run.objects.count(), Event.objects.count()) == (0, told)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_without_its_event_is_not_made(
-    alice: Person, dispatched: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_its_event_is_not_made(alice: Person, dispatched: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("no room in the log")
 
@@ -185,7 +177,7 @@ def test_a_run_without_its_event_is_not_made(
     with pytest.raises(RuntimeError):
         start(alice)
     assert not Run.objects.exists()
-    assert dispatched == []
+    assert dispatched.offers == []
 
 
 # --- Idempotency-Key -----------------------------------------------------------------------------------------------
@@ -210,7 +202,7 @@ def test_a_refused_request_does_not_spend_its_key(alice: Person) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_at_once_with_one_key_make_one_run(alice: Person, dispatched: list[uuid.UUID]) -> None:
+def test_fifty_at_once_with_one_key_make_one_run(alice: Person, dispatched: Heard) -> None:
     header = {"Authorization": f"Bearer {alice.access_token}", "Idempotency-Key": "once"}
 
     def submit() -> tuple[int, Any]:
@@ -225,7 +217,7 @@ def test_fifty_at_once_with_one_key_make_one_run(alice: Person, dispatched: list
     assert all(body == {"run_id": str(run.id), "status": "accepted"} for body in accepted)
     refused = [(status, body["type"]) for status, body in answers if status != 202]
     assert set(refused) <= {(409, "idempotency_conflict")}
-    assert dispatched == [run.id]
+    assert dispatched.offers == [(run.id, "", 1, 0)]
     assert Event.objects.filter(event="run_created").count() == 1
 
 

@@ -1,6 +1,5 @@
 """A run from its claim to its end, and what the log says of it."""
 
-import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -15,21 +14,23 @@ from django.db.models import Max, Min, Model
 from conftest import Person
 from orchestrator.events.models import Event
 from runs.engine import worker
-from runs.models import Run, RunEvent, RunNode
+from runs.models import RunEvent, RunNode
 from runs.nodes.base import NodeContext, NodeFailure, NodeResult
 from runs.services import progress, statements
-from runs.services.progress import Outcome
-from runs.tests.steps import ME, carry, claim, everything, finish, node_type, phases, start, start_graph, step
-
-
-def _in_order(run: Run) -> None:
-    """Dense from 0, times strictly increasing, and the cursor behind the last one."""
-    events = list(RunEvent.objects.filter(run=run).order_by("sequence"))
-    assert [event.sequence for event in events] == list(range(len(events)))
-    times = [event.timestamp for event in events]
-    assert all(earlier < later for earlier, later in itertools.pairwise(times))
-    run.refresh_from_db()
-    assert (run.next_sequence, run.last_event_at) == (len(events), times[-1])
+from runs.services.outcomes import Outcome
+from runs.tests.steps import (
+    ME,
+    carry,
+    claim,
+    everything,
+    finish,
+    in_order,
+    node_type,
+    phases,
+    start,
+    start_graph,
+    step,
+)
 
 
 def _both(*nodes: str) -> list[tuple[str, str]]:
@@ -44,7 +45,7 @@ def test_a_trip_to_paris_has_the_events_of_the_contract(alice: Person) -> None:
         ("repair", "skipped"),
         *_both("synth", "responder"),
     ]
-    _in_order(run)
+    in_order(run)
 
 
 def test_a_trip_that_breaks_its_budget_is_repaired_between_verifier_and_synth(alice: Person) -> None:
@@ -54,7 +55,7 @@ def test_a_trip_that_breaks_its_budget_is_repaired_between_verifier_and_synth(al
     assert phases(run) == _both(
         "intent", "planner", "selector", "tool_exec", "verifier", "repair", "synth", "responder"
     )
-    _in_order(run)
+    in_order(run)
 
 
 def test_a_trip_to_paris_has_four_days_of_two_activities(alice: Person) -> None:
@@ -93,7 +94,7 @@ def test_an_unknown_city_fails_at_intent_with_words_that_help(alice: Person) -> 
     assert "Paris" in str(run.error), "it should name cities that there are"
     failed = RunEvent.objects.get(run=run, phase="failed")
     assert failed.payload["error"]["message"] == run.error["message"] == failed.summary
-    _in_order(run)
+    in_order(run)
 
 
 def test_what_cannot_be_mended_fails_and_names_the_violations(alice: Person) -> None:
@@ -148,7 +149,7 @@ def test_a_node_sees_the_outputs_of_the_finished_ones_and_its_own_settings(alice
     assert (run.status, run.output) == ("succeeded", ["a", "b"])
     assert RunNode.objects.get(run=run, node="b").output == {"attempt": 1, "saw": ["a"], "config": {"loud": True}}
     assert phases(run) == [*_both("a"), ("never", "skipped"), *_both("b", "c")]
-    _in_order(run)
+    in_order(run)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_what_cannot_be_planned_or_written_fails_the_run_instead_of_turning_for_
     assert run.status == "failed"
     assert {"code", "message"} <= run.error.keys()
     assert phases(run)[-1][1] == ("completed" if rest else "failed")
-    _in_order(run)
+    in_order(run)
 
 
 # --- one transaction a step ----------------------------------------------------------------------------------------
@@ -201,12 +202,12 @@ def _broken(table: str) -> Iterator[None]:
 @pytest.mark.parametrize("what", ["events", "nodes"])
 def test_a_step_is_written_whole_or_not_at_all(alice: Person, what: str) -> None:
     run = start(alice)
-    execution = claim(run)
-    step(execution)
+    planner = step(claim(run))
+    assert planner is not None
     before = everything(run)
-    outcome = worker.run_node(execution)
+    outcome = worker.run_node(planner)
     with _broken(what), pytest.raises(DatabaseError):
-        progress.finish_node(execution, outcome)
+        progress.finish(planner, outcome)
     assert everything(run) == before
 
 
@@ -215,17 +216,17 @@ def test_a_claim_is_written_whole_or_not_at_all(alice: Person, what: str) -> Non
     run = start(alice)
     before = everything(run)
     with _broken(what), pytest.raises(DatabaseError):
-        progress.begin(run.id, ME)
+        progress.take(run.id, ME)
     assert everything(run) == before
     assert carry(run).status == "succeeded"
 
 
 def test_the_end_of_a_run_stands_and_falls_with_its_event_in_the_orgs_log(alice: Person) -> None:
     run = start_graph(alice, {"only": {"type": "intent"}})
-    execution = claim(run)
+    attempt = claim(run)
     before = everything(run)
     with _broken("log"), pytest.raises(DatabaseError):
-        finish(execution)
+        finish(attempt)
     assert everything(run) == before
 
 
@@ -240,18 +241,17 @@ def test_the_database_refuses_a_second_event_at_the_same_place(alice: Person) ->
 def test_times_never_go_back_when_the_clock_does(alice: Person) -> None:
     run = start(alice)
     with time_machine.travel("2030-01-01T00:00:00Z", tick=False):
-        execution = claim(run)
+        attempt = claim(run)
     with time_machine.travel("2029-12-31T23:59:00Z", tick=False):
-        step(execution)
-        step(execution)
-    _in_order(run)
+        step(step(attempt))
+    in_order(run)
     span = RunEvent.objects.filter(run=run).aggregate(first=Min("timestamp"), last=Max("timestamp"))
     assert (span["last"] - span["first"]).total_seconds() < 1
 
 
 def test_a_very_long_summary_is_cut_and_not_refused(alice: Person) -> None:
     run = start_graph(alice, {"only": {"type": "intent"}})
-    progress.finish_node(claim(run), Outcome("x" * 5000, output={}))
+    progress.finish(claim(run), Outcome("x" * 5000, output={}))
     assert len(RunEvent.objects.get(run=run, phase="completed").summary) == 500
 
 

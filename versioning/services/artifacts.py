@@ -3,6 +3,7 @@ is written stands in ``store``, which the caller's transaction makes one with th
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -143,11 +144,31 @@ def snapshot(actor: Actor, version: Artifact) -> uuid.UUID:
     """The id of the org's one run_snapshot with the version's definition, made when it is not there yet; the caller's
     transaction pins it.
     """
-    named = [version.org_id, version.definition_digest]
+    return _snapshot_once(
+        version.org_id,
+        version.definition_digest,
+        lambda: _whole(actor, version, ArtifactKind.RUN_SNAPSHOT, content_of(version)),
+    )
+
+
+def freeze(actor: Actor, prepared: Prepared) -> uuid.UUID:
+    """The same for a definition that is no version of a workflow, such as that of a run that was patched."""
+
+    def make() -> Artifact:
+        return Artifact(
+            org_id=actor.org_id, kind=ArtifactKind.RUN_SNAPSHOT, definition_digest=prepared.definition_digest,
+            blob_id=put_blob(org_id=actor.org_id, content=prepared.definition), author=str(actor),
+            node_count=prepared.node_count, edge_count=prepared.edge_count,
+        )  # fmt: skip
+
+    return _snapshot_once(actor.org_id, prepared.definition_digest, make)
+
+
+def _snapshot_once(org_id: uuid.UUID, definition_digest: str, make: Callable[[], Artifact]) -> uuid.UUID:
+    named = [org_id, definition_digest]
     found = sql.row(_SNAPSHOT + shared_lock(), named)
     if found is None:
-        made = _whole(actor, version, ArtifactKind.RUN_SNAPSHOT, content_of(version))
-        Artifact.objects.bulk_create([made], ignore_conflicts=True)
+        Artifact.objects.bulk_create([make()], ignore_conflicts=True)
         found = sql.row(_SNAPSHOT + shared_lock(), named)
     assert found is not None, "made by us or by whoever was faster"
     return sql.uuid_of(found[0])
