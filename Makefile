@@ -22,7 +22,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && cp $(1) $(VENV)/; }
 endef
 
-.PHONY: help run test test-sqlite test-postgres test-thread test-events lint format types bench lock seed clean \
+.PHONY: help run run-cluster test test-sqlite test-postgres test-thread test-events lint format types bench lock seed clean \
 	install-backend install-dev setup-db db-upgrade dev-backend compose-up compose-down
 
 help:  ## Lists the targets
@@ -34,6 +34,9 @@ help:  ## Lists the targets
 run: install-backend  ## Installs, migrates, seeds and serves; a second time it just starts
 	@trap : INT; $(MANAGE) serve --prepare
 
+run-cluster: install-dev  ## Two webs, three workers and a scheduler on Celery, with the servers that they need
+	@trap : INT; $(DEVELOPMENT) $(BIN)/python -m tests.cluster
+
 seed: install-backend  ## Makes the development org, its user and some work to look at
 	@$(MANAGE) seed
 
@@ -44,7 +47,7 @@ dev-backend: install-backend  ## The server, restarted whenever a file changes
 	@trap : INT; $(DEVELOPMENT) $(BIN)/python -m uvicorn orchestrator.asgi:application --reload \
 		--host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000) --timeout-graceful-shutdown 1
 
-compose-up:  ## Web, worker, PostgreSQL and Redis in containers (SECRET_KEY must be set)
+compose-up:  ## Web, worker, scheduler, PostgreSQL and Redis in containers (SECRET_KEY must be set)
 	docker compose up --build --detach
 
 compose-down:  ## Stops the containers; their data stays

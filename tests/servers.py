@@ -1,5 +1,6 @@
 """A real PostgreSQL and a real Valkey (a Redis): ``pytest -p tests.servers`` sets DATABASE_URL and REDIS_URL
-before Django's settings are read. Other code: ``with postgres() as url``, ``with redis() as url``.
+before Django's settings are read. Other code: ``with postgres() as url``, ``with redis() as url``; ``url.restart()``
+ends the server as a crash would and starts it again on the same port, PostgreSQL with its data, Redis without.
 
 Each server is the child of a keeper, a small process that reads a pipe. Once the pipe is written to or breaks
 (the normal end, Ctrl-C, SIGTERM or kill -9 of its starter) it stops its child and removes the data, so no end
@@ -42,14 +43,23 @@ _INITDB = """--username=orchestrator --auth=scram-sha-256 --pwfile=password --se
 _POSTGRES = """-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off"""
 _KEEPER = """
-import json, select, shutil, subprocess, sys
+import json, os, select, shutil, subprocess, sys
 plan = json.loads(sys.argv[1])
 try:
-    for command in plan["commands"]:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd=plan["folder"], **plan["identity"])
+    commands, restarts = plan["commands"], 0
+    while commands:
+        process = subprocess.Popen(commands[0], stdin=subprocess.DEVNULL, cwd=plan["folder"], **plan["identity"])
+        with open(plan["folder"] + "/restarts", "w") as told:
+            told.write("x" * restarts)
         while process.poll() is None and not select.select([0], [], [], 0.03)[0]:
             pass
-        if process.poll() != 0:
+        if process.poll() is None and os.read(0, 1) == b"r":
+            process.send_signal(plan["crash"])
+            process.wait(10)
+            restarts += 1
+        elif process.poll() == 0:
+            commands = commands[1:]
+        else:
             break
     process.send_signal(plan["stop"])
     try:
@@ -62,11 +72,14 @@ finally:
 
 
 class _Plan(NamedTuple):
-    """What a keeper runs in its folder, one after the other; the last is the server, which ``stop`` ends."""
+    """What a keeper runs in its folder, one after the other; the last is the server, which ``stop`` ends well and
+    ``crash`` at once.
+    """
 
     url: str
     commands: list[list[str]]
     stop: int
+    crash: int
     identity: dict[str, Any]
 
 
@@ -89,7 +102,7 @@ def _postgres_plan(folder: Path, port: int, password: str) -> _Plan:
     initdb = [str(programs / "initdb"), "-D", "data", *_INITDB.split()]
     server = [str(programs / "postgres"), "-D", "data", "-p", str(port), *_POSTGRES.split()]
     url = f"postgres://orchestrator:{password}@127.0.0.1:{port}/postgres"
-    return _Plan(url, [initdb, server], signal.SIGINT, identity)  # SIGTERM waits for open connections
+    return _Plan(url, [initdb, server], signal.SIGINT, signal.SIGQUIT, identity)  # SIGTERM waits for open connections
 
 
 def _redis_plan(folder: Path, port: int, password: str) -> _Plan:
@@ -97,7 +110,35 @@ def _redis_plan(folder: Path, port: int, password: str) -> _Plan:
 
     (folder / "valkey.conf").write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n')
     url = f"redis://:{password}@127.0.0.1:{port}/0"
-    return _Plan(url, [[str(get_binary_path()), "valkey.conf"]], signal.SIGTERM, {})
+    return _Plan(url, [[str(get_binary_path()), "valkey.conf"]], signal.SIGTERM, signal.SIGKILL, {})
+
+
+class Url(str):
+    """Of a server that runs; ``restart`` returns when it answers again."""
+
+    restart: Callable[[], None]
+
+
+def _url(url: str, keeper: subprocess.Popen[bytes], folder: Path, ask: Callable[[str], str]) -> Url:
+    def restart() -> None:
+        told, deadline = folder / "restarts", time.monotonic() + SECONDS_TO_START
+        before = told.stat().st_size
+        assert keeper.stdin is not None
+        keeper.stdin.write(b"r")
+        keeper.stdin.flush()
+        while time.monotonic() < deadline:
+            try:
+                if told.stat().st_size > before:
+                    ask(url)
+                    return
+            except (psycopg.OperationalError, RedisError):
+                pass
+            time.sleep(0.02)
+        raise RuntimeError("The server did not come back.")
+
+    found = Url(url)
+    found.restart = restart
+    return found
 
 
 def _ask_postgres(url: str) -> str:
@@ -111,7 +152,7 @@ def _ask_redis(url: str) -> str:
 
 
 @contextmanager
-def _running(plan_for: Callable[[Path, int, str], _Plan], ask: Callable[[str], str]) -> Iterator[str]:
+def _running(plan_for: Callable[[Path, int, str], _Plan], ask: Callable[[str], str]) -> Iterator[Url]:
     """Yields the URL once ``ask`` gets its answer; RuntimeError tells the server's log. Three tries, because
     another process may take the free port first."""
     deadline = time.monotonic() + SECONDS_TO_START
@@ -142,7 +183,7 @@ def _running(plan_for: Callable[[Path, int, str], _Plan], ask: Callable[[str], s
                     except (psycopg.OperationalError, RedisError):
                         time.sleep(0.02)
                     else:
-                        yield plan.url
+                        yield _url(plan.url, keeper, folder, ask)
                         return
             finally:
                 keeper.communicate(b"stop")
@@ -151,12 +192,12 @@ def _running(plan_for: Callable[[Path, int, str], _Plan], ask: Callable[[str], s
     raise RuntimeError(f"{plan.commands[-1][0]} did not start:\n{said}")
 
 
-def postgres() -> AbstractContextManager[str]:
+def postgres() -> AbstractContextManager[Url]:
     """Starts an empty PostgreSQL and gives its DATABASE_URL (a superuser's); stops and removes it."""
     return _running(_postgres_plan, _ask_postgres)
 
 
-def redis() -> AbstractContextManager[str]:
+def redis() -> AbstractContextManager[Url]:
     """Starts an empty Valkey and gives its REDIS_URL; stops and removes it."""
     return _running(_redis_plan, _ask_redis)
 

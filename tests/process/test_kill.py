@@ -26,14 +26,14 @@ def test_a_run_survives_the_death_of_its_server(serve: Start) -> None:
     assert times == sorted(set(times))
     phases = Counter((event["node"], event["phase"]) for event in reader.events)
     assert max(count for (_, phase), count in phases.items() if phase == "completed") == 1
-    assert sum(phase == "retrying" for _, phase in phases) <= 1, "only the node in hand is tried again"
+    assert sum(phase == "retrying" for _, phase in phases.elements()) == 1, "only the node in hand is tried again"
 
     log = second.get(f"/runs/{run_id}/events").json()["items"]
     shown = ("run_id", "timestamp", "sequence", "node", "phase", "summary")
     assert [{name: event[name] for name in shown} for event in log] == reader.events
 
     attempts = {node["node"]: node["attempts"] for node in second.get(f"/runs/{run_id}/nodes").json()["items"]}
-    assert sum(attempts.values()) == sum(phase in ("started", "retrying") for _, phase in phases.elements())
+    assert sum(attempts.values()) == sum(phase == "started" for _, phase in phases.elements())
     run = second.get(f"/runs/{run_id}").json()
     assert (run["status"], run["recoveries"]) == ("succeeded", 1)
     undisturbed = second.start_run()
