@@ -2,8 +2,9 @@
 
 import sys
 import time
+from collections.abc import Mapping
 
-from bench import agents, http, runs, streams, versions
+from bench import agents, brokered, engine, http, runs, streams, versions
 from bench.load import Result
 from bench.server import Server, serving
 
@@ -81,13 +82,39 @@ def bench_versions() -> None:
     line("merge 1,000 nodes, 100 changed each", f"{found['merge_ms']:.0f} ms", note)
 
 
+def bench_engine() -> None:
+    found = engine.measured()
+    times = f"one at a time p50 {found['p50']:6.1f} ms   p99 {found['p99']:6.1f} ms"
+    line(f"{engine.RUNS} chains of {engine.NODES} nodes", f"{found['chains_per_second']:.0f}/s", times)
+    _show_fan_outs(found)
+    for name, what in (("org", "event in the org's log"), ("run", "event in a run's log"), ("chain", "run of 8 nodes")):
+        note = (
+            f"{found[f'{name}_ms']:.2f} ms each, {found[f'{name}_growth']:.2f}x of it with {engine.LONG_LOG:,} stored"
+        )
+        line(f"{what}, one writer", f"{1000 / found[f'{name}_ms']:.0f}/s", note)
+
+
+def bench_celery() -> None:
+    for processes, found in brokered.measured():
+        ours, bare = found["chains_per_second"], found["bare_chains_per_second"]
+        note = f"{ours / bare:.2f}x Celery's bare chain ({bare:.0f}/s)"
+        line(f"chains, Celery, {processes} processes", f"{ours:.0f}/s", note)
+        _show_fan_outs(found)
+
+
+def _show_fan_outs(found: Mapping[str, float]) -> None:
+    mapped = f"mapped over {engine.WIDE:,} items {found['mapped_seconds']:.2f} s"
+    line(f"fan-out to {engine.WIDE:,} nodes", f"{found['fan-out_seconds']:.2f} s", mapped)
+
+
 SERVED = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams, "agents": bench_agents}
+ALONE = {"engine": bench_engine, "celery": bench_celery, "versions": bench_versions}
 
 
 def main() -> None:
-    for name in sys.argv[1:] or (*SERVED, "versions"):
-        if name == "versions":
-            bench_versions()
+    for name in sys.argv[1:] or (*SERVED, *ALONE):
+        if name in ALONE:
+            ALONE[name]()
             continue
         with serving() as server:
             SERVED[name](server)

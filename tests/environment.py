@@ -7,6 +7,7 @@ import tempfile
 # Empty, and not removed: an empty variable also wins over a developer's .env.
 for name in (
     "JWT_SECRET", "STUB_AUTH", "API_KEYS", "METRICS_TOKEN", "CORS_ORIGINS", "ALLOWED_HOSTS", "TRUSTED_PROXIES",
+    "HTTP_NODE_ALLOW", "HTTP_NODE_ALLOW_PRIVATE", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "COMMAND_NODE_ALLOW",
 ):  # fmt: skip
     os.environ[name] = ""
 os.environ.update(
@@ -18,6 +19,7 @@ os.environ.update(
     RATE_LIMIT_LOGIN="1000000/m",
     LOG_LEVEL="WARNING",
     ENGINE="off",
+    BROKER_URL="memory://",
 )
 if not os.environ.get("DATABASE_URL"):
     os.environ["DATABASE_PATH"] = f"{tempfile.gettempdir()}/orchestrator-tests/unused.db"

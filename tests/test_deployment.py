@@ -11,12 +11,12 @@ from django.core.management import get_commands
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("migrate", "web", "worker")
+OURS = ("migrate", "web", "worker", "scheduler")
 DOCUMENTED = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
-def test_the_four_services_and_the_one_that_prepares_them_are_there() -> None:
-    assert set(SERVICES) == {"web", "worker", "postgres", "redis", "migrate"}
+def test_the_services_and_the_one_that_prepares_them_are_there() -> None:
+    assert set(SERVICES) == {"web", "worker", "scheduler", "postgres", "redis", "migrate"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -38,13 +38,20 @@ def test_every_variable_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_exists(name: str) -> None:
-    program, script, command, *_ = SERVICES[name]["command"]
-    assert (program, script) == ("python", "manage.py")
-    assert command in get_commands()
+    program, script, command, *rest = SERVICES[name]["command"]
+    if program == "celery":
+        assert (script, command, rest[0]) == ("-A", "orchestrator", "worker")
+    else:
+        assert (program, script) == ("python", "manage.py")
+        assert command in get_commands()
+
+
+def test_the_parts_agree_on_the_engine() -> None:
+    assert {SERVICES[name]["environment"]["ENGINE"] for name in OURS} == {"celery"}
 
 
 def test_nothing_starts_before_its_database_is_migrated_and_well() -> None:
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "scheduler"):
         needs = {need: how["condition"] for need, how in SERVICES[name]["depends_on"].items()}
         assert needs == {
             "migrate": "service_completed_successfully",

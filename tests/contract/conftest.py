@@ -33,6 +33,8 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
     asked = {"runtime_agent_id": runtime_agent, "prompt_type": "command", "prompt_text": MARK}
     made("/api/v1/runtime/logs", {"runtime_agent_id": runtime_agent, "level": "INFO", "message": MARK})
     logs.report(org_id=alice.org.id, component="tests", level="INFO", message=MARK)
+    run = made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"]
+    proposed = {"operations": operations, "propose": True}
     second = made("/api/v1/collab/tasks", {"title": f"{MARK}, at work"})["id"]
     return {
         "tag": workflow["tag"],
@@ -43,7 +45,10 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
         "prompt_id": made("/api/v1/runtime/prompts", asked)["id"],
         "task_id": made("/api/v1/collab/tasks", {"title": MARK})["id"],
         "lease_id": made("/api/v1/collab/leases/acquire", {"task_id": second, "holder": MARK})["lease_id"],
-        "run_id": made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"],
+        "job_id": made("/api/v1/jobs", {"name": MARK, "cron": "@hourly", "inputs": {"prompt": MARK}})["id"],
+        "run_id": run,
+        "node": "intent",
+        "number": str(made(f"/api/v1/runs/{run}/patches", proposed)["number"]),
         "key_id": made("/api/v1/api-keys", {"name": MARK, "scopes": ["read"]})["id"],
         "member_id": alice.client.get("/api/v1/members").json()["items"][0]["id"],
         "organization_id": str(alice.org.id),

@@ -81,9 +81,13 @@ def writes_with_body() -> list[Call]:
 
 
 def need_not_have_a_body(found: Call) -> bool:
-    """A PATCH may change nothing, a sign-out may say all in its headers, an undo and a stop need no reason."""
+    """A PATCH may change nothing, a sign-out may say all in its headers, an undo, a stop and a decision need no reason,
+    and a re-run is of the head.
+    """
     route, method = found
-    return method == "patch" or route.template.endswith(("/logout", "/undo", "/redo", "/stop", "/next"))
+    decisions = ("{number}/accept", "{number}/reject", "{number}/revert")
+    ends = ("/logout", "/undo", "/redo", "/stop", "/next", "/rerun", "/approve", "{prompt_id}/heartbeat", *decisions)
+    return method == "patch" or route.template.endswith(ends)
 
 
 def call(client: Client, method: str, path: str, body: bytes = b"{}", **headers: str) -> Any:
@@ -94,30 +98,32 @@ def call(client: Client, method: str, path: str, body: bytes = b"{}", **headers:
     return response
 
 
-@pytest.mark.parametrize("walked", api_calls(), ids=name_of)
-def test_missing_and_wrong_credentials_get_the_same_401(walked: Call, client: Client, path_of: PathOf) -> None:
-    route, method = walked
-    if route.signs_in:
-        pytest.skip("reads no credentials from headers")
-    answers = {}
-    for name, headers in {"none": NO_CREDENTIALS, **WRONG_CREDENTIALS}.items():
-        if name == "none" and route.is_public(method) and route.template != "/metrics":
-            continue
-        if route.viewset is None and route.is_public(method) and route.template != "/metrics":
-            continue  # reads no credentials at all
-        response = call(client, method, path_of(route), **headers)
-        assert_error(response, 401, "not_authenticated")
-        assert response["WWW-Authenticate"] == "Bearer", name
-        answers[name] = response.content
-    assert len(set(answers.values())) <= 1, answers
+def test_missing_and_wrong_credentials_get_the_same_401(
+    client: Client, path_of: PathOf, subtests: pytest.Subtests
+) -> None:
+    for route, method in api_calls():
+        with subtests.test(name_of((route, method))):
+            if route.signs_in:
+                pytest.skip("reads no credentials from headers")
+            answers = {}
+            for name, headers in {"none": NO_CREDENTIALS, **WRONG_CREDENTIALS}.items():
+                if name == "none" and route.is_public(method) and route.template != "/metrics":
+                    continue
+                if route.viewset is None and route.is_public(method) and route.template != "/metrics":
+                    continue  # reads no credentials at all
+                response = call(client, method, path_of(route), **headers)
+                assert_error(response, 401, "not_authenticated")
+                assert response["WWW-Authenticate"] == "Bearer", name
+                answers[name] = response.content
+            assert len(set(answers.values())) <= 1, answers
 
 
-@pytest.mark.parametrize("walked", [found for found in api_calls() if found[1] != "get"], ids=name_of)
-def test_a_viewer_may_not_write(walked: Call, carol: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if route.signs_in or route.template in VIEWERS_MAY:
-        pytest.skip(VIEWERS_MAY.get(route.template, "reads no credentials from headers"))
-    assert_error(call(carol.client, method, path_of(route), If_Match="*"), 403, "permission_denied")
+def test_a_viewer_may_not_write(carol: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for route, method in [found for found in api_calls() if found[1] != "get"]:
+        with subtests.test(name_of((route, method))):
+            if route.signs_in or route.template in VIEWERS_MAY:
+                pytest.skip(VIEWERS_MAY.get(route.template, "reads no credentials from headers"))
+            assert_error(call(carol.client, method, path_of(route), If_Match="*"), 403, "permission_denied")
 
 
 @pytest.mark.parametrize("walked", [found for found in api_calls() if found[0].parameters], ids=name_of)
@@ -128,65 +134,68 @@ def test_a_malformed_id_names_nothing(walked: Call, alice: Person) -> None:
         assert_error(response, 404, "not_found", what=bad)
 
 
-@pytest.mark.parametrize("route", api_routes(), ids=str)
-def test_a_method_that_a_route_does_not_have(route: Route, alice: Person, path_of: PathOf) -> None:
-    path = path_of(route)
-    client = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {alice.access_token}"})
-    for method in (*METHODS, "trace", "propfind"):
-        if method in route.actions:
-            continue
-        response = call(client, method, path)
-        assert_error(response, 405, "method_not_allowed")
-        allowed = {name.strip().lower() for name in response["Allow"].split(",")}
-        assert set(route.actions) <= allowed <= {*route.actions, "head", "options"}, (method, response["Allow"])
+def test_a_method_that_a_route_does_not_have(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for route in api_routes():
+        with subtests.test(str(route)):
+            path = path_of(route)
+            client = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {alice.access_token}"})
+            for method in (*METHODS, "trace", "propfind"):
+                if method in route.actions:
+                    continue
+                response = call(client, method, path)
+                assert_error(response, 405, "method_not_allowed")
+                allowed = {name.strip().lower() for name in response["Allow"].split(",")}
+                assert set(route.actions) <= allowed <= {*route.actions, "head", "options"}, (method, response["Allow"])
 
 
-@pytest.mark.parametrize("walked", writes_with_body(), ids=name_of)
-def test_a_body_of_another_type(walked: Call, alice: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if not route.takes_body(method) or need_not_have_a_body(walked):
-        pytest.skip("takes no body, or need not")
-    for content_type in CONTENT_TYPES:
-        response = call(alice.client, method, path_of(route), content_type=content_type, If_Match="*")
-        assert_error(response, 415, "unsupported_media_type", what=content_type)
+def test_a_body_of_another_type(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for walked in writes_with_body():
+        route, method = walked
+        with subtests.test(name_of(walked)):
+            if not route.takes_body(method) or need_not_have_a_body(walked):
+                pytest.skip("takes no body, or need not")
+            for content_type in CONTENT_TYPES:
+                response = call(alice.client, method, path_of(route), content_type=content_type, If_Match="*")
+                assert_error(response, 415, "unsupported_media_type", what=content_type)
 
 
-@pytest.mark.parametrize("walked", writes_with_body(), ids=name_of)
-def test_a_body_that_no_honest_client_sends(walked: Call, alice: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if not route.takes_body(method):
-        pytest.skip("takes no body")
-    for kind, (body, status, error) in BAD_JSON.items():
-        if kind != "empty" or not need_not_have_a_body(walked):
-            response = call(alice.client, method, path_of(route), body, If_Match="*")
-            assert_error(response, status, error, what=kind)
+def test_a_body_that_no_honest_client_sends(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for walked in writes_with_body():
+        route, method = walked
+        with subtests.test(name_of(walked)):
+            if not route.takes_body(method):
+                pytest.skip("takes no body")
+            for kind, (body, status, error) in BAD_JSON.items():
+                if kind != "empty" or not need_not_have_a_body(walked):
+                    response = call(alice.client, method, path_of(route), body, If_Match="*")
+                    assert_error(response, status, error, what=kind)
 
 
-@pytest.mark.parametrize("walked", writes_with_body(), ids=name_of)
-def test_an_unknown_field_is_refused_by_name(walked: Call, alice: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if not route.takes_body(method):
-        pytest.skip("takes no body")
-    response = call(alice.client, method, path_of(route), b'{"no_such_field": 1, "id": "x"}', If_Match="*")
-    assert_error(response, 422, "validation_error", field="no_such_field")
+def test_an_unknown_field_is_refused_by_name(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for route, method in writes_with_body():
+        with subtests.test(name_of((route, method))):
+            if not route.takes_body(method):
+                pytest.skip("takes no body")
+            response = call(alice.client, method, path_of(route), b'{"no_such_field": 1, "id": "x"}', If_Match="*")
+            assert_error(response, 422, "validation_error", field="no_such_field")
 
 
-@pytest.mark.parametrize("walked", writes_with_body(), ids=name_of)
-def test_a_body_over_the_limit(walked: Call, alice: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if not route.takes_body(method):
-        pytest.skip("takes no body")
-    body = b'{"a": "' + b"x" * route.viewset.max_body_bytes + b'"}'
-    assert_error(call(alice.client, method, path_of(route), body, If_Match="*"), 413, "payload_too_large")
+def test_a_body_over_the_limit(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for route, method in writes_with_body():
+        with subtests.test(name_of((route, method))):
+            if not route.takes_body(method):
+                pytest.skip("takes no body")
+            body = b'{"a": "' + b"x" * route.viewset.max_body_bytes + b'"}'
+            assert_error(call(alice.client, method, path_of(route), body, If_Match="*"), 413, "payload_too_large")
 
 
-@pytest.mark.parametrize("walked", api_calls(), ids=name_of)
-def test_an_answer_that_cannot_be_produced(walked: Call, alice: Person, path_of: PathOf) -> None:
-    route, method = walked
-    if route.viewset is None:
-        pytest.skip("has one form and sends it")
-    response = call(alice.client, method, path_of(route), Accept="application/xml", If_Match="*")
-    assert_error(response, 406, "not_acceptable")
+def test_an_answer_that_cannot_be_produced(alice: Person, path_of: PathOf, subtests: pytest.Subtests) -> None:
+    for route, method in api_calls():
+        with subtests.test(name_of((route, method))):
+            if route.viewset is None:
+                pytest.skip("has one form and sends it")
+            response = call(alice.client, method, path_of(route), Accept="application/xml", If_Match="*")
+            assert_error(response, 406, "not_acceptable")
 
 
 @pytest.mark.parametrize("route", [route for route in api_routes() if "get" in route.actions], ids=str)
