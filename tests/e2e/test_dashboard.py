@@ -32,13 +32,6 @@ pytestmark = [
 Start = Callable[..., Server]
 
 
-@pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    found = Databases(tmp_path_factory.mktemp("databases"))
-    yield found
-    found.drop()
-
-
 @pytest.fixture
 def serve(databases: Databases, tmp_path: Path) -> Iterator[Start]:
     """Starts servers over one fresh database, in whose org the visitor is a member."""

@@ -8,13 +8,6 @@ from tests.process.server import Databases, Server, serving
 Start = Callable[..., Server]
 
 
-@pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    found = Databases(tmp_path_factory.mktemp("databases"))
-    yield found
-    found.drop()
-
-
 @pytest.fixture
 def serve(databases: Databases, tmp_path: Path) -> Iterator[Start]:
     """Starts servers over one fresh database, with a pause before each node."""
