@@ -4,10 +4,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
@@ -97,6 +99,34 @@ def carol(alice: Person) -> Person:
 def mallory(db: Any) -> Person:
     """Owns another org and should see nothing of alice's."""
     return make_person("mallory")
+
+
+@pytest.fixture
+def operator(alice: Person) -> User:
+    """Runs the server: a superuser, and a member of no org."""
+    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def desk(operator: User) -> Client:
+    """A browser in which the operator is signed in."""
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def still() -> Iterator[None]:
+    """The clock stands still: a window in which calls are counted cannot end between two of them."""
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def noon() -> Iterator[time_machine.Traveller]:
+    """The clock stands still at noon on New Year's Day of 2030, until it is moved."""
+    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture

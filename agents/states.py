@@ -1,11 +1,10 @@
 """The lives of runtime agents and of prompts: their statuses, and which may follow which (CONTRACT §3, Agents)."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from django.db.models import TextChoices
 
-from orchestrator.core.errors import InvalidTransition
+from orchestrator.core import transitions
 
 
 class AgentType(TextChoices):
@@ -64,7 +63,7 @@ FINAL: Final = _ENDS
 # What a caller may ask for; "lost" is what the platform says of an agent that has been silent.
 SETTABLE: Final = tuple(status for status in RuntimeStatus if status != RuntimeStatus.LOST)
 
-RUNTIME_TRANSITIONS: Final[Mapping[str, frozenset[RuntimeStatus]]] = {
+RUNTIME_TRANSITIONS: Final[transitions.Table] = {
     RuntimeStatus.INITIALIZING: (_WORK - {RuntimeStatus.REVIEWING})
     | {RuntimeStatus.FAILED, RuntimeStatus.CANCELLED, RuntimeStatus.LOST},
     **{status: (_WORK - {status}) | _ENDS | {RuntimeStatus.LOST} for status in _WORK},
@@ -74,7 +73,7 @@ RUNTIME_TRANSITIONS: Final[Mapping[str, frozenset[RuntimeStatus]]] = {
 }
 
 PROMPT_FINAL: Final = frozenset({PromptStatus.COMPLETED, PromptStatus.FAILED, PromptStatus.CANCELLED})
-PROMPT_TRANSITIONS: Final[Mapping[str, frozenset[PromptStatus]]] = {
+PROMPT_TRANSITIONS: Final[transitions.Table] = {
     PromptStatus.PENDING: frozenset(
         {PromptStatus.STREAMING, PromptStatus.COMPLETED, PromptStatus.FAILED, PromptStatus.CANCELLED}
     ),
@@ -85,15 +84,9 @@ PROMPT_TRANSITIONS: Final[Mapping[str, frozenset[PromptStatus]]] = {
 
 def check_runtime(old: str, new: str) -> None:
     """Raises InvalidTransition, which says what is possible, when a runtime agent cannot go from ``old`` to ``new``."""
-    _check("runtime agent", RUNTIME_TRANSITIONS, old, new)
+    transitions.check("runtime agent", RUNTIME_TRANSITIONS, old, new)
 
 
 def check_prompt(old: str, new: str) -> None:
     """The same for a prompt."""
-    _check("prompt", PROMPT_TRANSITIONS, old, new)
-
-
-def _check(noun: str, table: Mapping[str, frozenset[TextChoices]], old: str, new: str) -> None:
-    if new not in table[old]:
-        details = {"from": old, "to": new, "allowed": sorted(table[old])}
-        raise InvalidTransition(f"A {noun} that is {old} cannot become {new}.", details=details)
+    transitions.check("prompt", PROMPT_TRANSITIONS, old, new)

@@ -1,11 +1,10 @@
 """The life of a task: its statuses and which may follow which (CONTRACT §3, Tasks); and how leases end."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from django.db.models import TextChoices
 
-from orchestrator.core.errors import InvalidTransition
+from orchestrator.core import transitions
 
 
 class LeaseOutcome(TextChoices):
@@ -30,7 +29,7 @@ class Status(TextChoices):
     CANCELLED = "cancelled"
 
 
-TRANSITIONS: Final[Mapping[str, frozenset[Status]]] = {
+TRANSITIONS: Final[transitions.Table] = {
     Status.TODO: frozenset({Status.IN_PROGRESS, Status.BLOCKED, Status.CANCELLED}),
     Status.IN_PROGRESS: frozenset({Status.REVIEW, Status.BLOCKED, Status.TODO, Status.CANCELLED}),
     Status.REVIEW: frozenset({Status.APPROVED, Status.IN_PROGRESS, Status.BLOCKED, Status.CANCELLED}),
@@ -44,6 +43,4 @@ TRANSITIONS: Final[Mapping[str, frozenset[Status]]] = {
 
 def check_transition(old: str, new: str) -> None:
     """Raises InvalidTransition, which says what is possible, when a task that is ``old`` cannot become ``new``."""
-    if new not in TRANSITIONS[old]:
-        details = {"from": old, "to": new, "allowed": sorted(TRANSITIONS[old])}
-        raise InvalidTransition(f"A task that is {old} cannot become {new}.", details=details)
+    transitions.check("task", TRANSITIONS, old, new)

@@ -20,18 +20,6 @@ LISTS = ("agent", "runtimeagent", "prompt", "agentlog", "systemlog")
 
 
 @pytest.fixture
-def operator(alice: Person) -> User:
-    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def desk(operator: User) -> Client:
-    client = Client()
-    client.force_login(operator)
-    return client
-
-
-@pytest.fixture
 def estate(alice: Person) -> dict[str, Any]:
     """One of each, and what its page must show."""
     agent = register(alice, define(alice, "Findable"), session="the-session", name="Instance")

@@ -226,6 +226,7 @@ def test_an_idempotency_key_is_the_agents_own(alice: Person) -> None:
     assert actors == {f"agent:{agent['id']}" for agent in (first, second)}
 
 
+@pytest.mark.usefixtures("still")
 def test_the_limit_of_keys_is_counted_for_each_agent(alice: Person, settings: LazySettings) -> None:
     settings.RATE_LIMIT = "2/m"
     agents = [register(alice), register(alice)]

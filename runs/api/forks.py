@@ -1,4 +1,4 @@
-"""/api/v1/runs/{id}/retry, /replay, /rerun, /fork, and /runs/bulk/retry: doing runs again."""
+"""/api/v1/runs/{id}/retry, /replay, /rerun, /fork: doing runs again."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -7,10 +7,9 @@ from rest_framework.response import Response
 
 from orchestrator.api.idempotency import idempotent
 from orchestrator.api.serializers import StrictSerializer
-from orchestrator.api.viewsets import BaseViewSet
 from runs.api.serializers import RunAccepted
 from runs.api.viewsets import RunViewSet
-from runs.services import bulk_retry, forks
+from runs.services import forks
 from versioning.api.base import MAX_BODY_BYTES
 
 _REF = "Any ref; ~2, @{3} and 3 are of the workflow's tag."
@@ -27,19 +26,6 @@ class Fork(Rerun):
         child=serializers.DictField(allow_empty=True), required=False, allow_empty=False,
         help_text="RFC 6902, at most 1,000: what is different in the definition of the new run.",
     )  # fmt: skip
-
-
-class RetryMany(StrictSerializer):
-    status = serializers.ChoiceField(required=False, choices=bulk_retry.RETRIABLE)
-    workflow = serializers.CharField(required=False, max_length=200)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
-    dry_run = serializers.BooleanField(help_text="Only count.")
-
-
-class Retried(serializers.Serializer):
-    matched = serializers.IntegerField()
-    done = serializers.IntegerField(help_text=f"At most {bulk_retry.MOST} in one call.")
 
 
 class ForkViewSet(RunViewSet):
@@ -70,11 +56,3 @@ class ForkViewSet(RunViewSet):
         """From one node on anew; what was completed of the rest is reused."""
         run = self.run(run_id)
         return self._accepted(forks.fork_run(actor=self.actor, run_id=run.id, **self.body(Fork)), "accepted")
-
-
-class BulkRetryViewSet(BaseViewSet):
-    @extend_schema(request=RetryMany, responses=Retried)
-    @idempotent
-    def retry(self, request: Request) -> Response:
-        """Retry all failed and cancelled runs that the filter matches and nobody has done again yet."""
-        return self.resource(bulk_retry.retry_runs(actor=self.actor, **self.body(RetryMany)))

@@ -1,7 +1,7 @@
 from orchestrator.api.routes import actions, route
 from orchestrator.api.schema import document_stream
 from runs.api.bulk import BulkRunViewSet
-from runs.api.forks import BulkRetryViewSet, ForkViewSet
+from runs.api.forks import ForkViewSet
 from runs.api.limits import LimitsViewSet
 from runs.api.patches import RunPatchViewSet
 from runs.api.schemas import SchemaViewSet
@@ -21,7 +21,7 @@ urlpatterns = [
     route("runs", actions(RunViewSet, get="list", post="create"), "runs"),
     # Before the routes of one run: no run is called "bulk".
     route("runs/bulk/cancel", actions(BulkRunViewSet, post="cancel"), "runs-bulk-cancel"),
-    route("runs/bulk/retry", actions(BulkRetryViewSet, post="retry"), "runs-bulk-retry"),
+    route("runs/bulk/retry", actions(BulkRunViewSet, post="retry"), "runs-bulk-retry"),
     route("runs/{run_id}", actions(RunViewSet, get="retrieve"), "run"),
     route("runs/{run_id}/cancel", actions(RunViewSet, post="cancel"), "run-cancel"),
     route("runs/{run_id}/retry", actions(ForkViewSet, post="retry"), "run-retry"),

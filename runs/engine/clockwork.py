@@ -43,9 +43,9 @@ class Clockwork:
     def _sweep(self) -> None:
         wait = settings.SWEEP_SECONDS
         try:
-            sweeper.sweep(self._holder)
-            sweeps.run()
-            if (due := sweeper.next_due()) is not None:
+            due = sweeper.sweep(self._holder)
+            sweeps.run()  # what that makes due wakes us
+            if due is not None:
                 wait = min(wait, max((due - clock.now()).total_seconds(), 0))
         except Exception:
             log.warning("The database does not answer; trying again soon.", exc_info=True)

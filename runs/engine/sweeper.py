@@ -39,12 +39,12 @@ class Lost(NamedTuple):
     token: int
 
 
-def sweep(holder: str) -> None:
-    """All of it once. ``holder`` is the engine that asks. Each finding for itself: one that cannot be mended keeps
-    nobody from the next.
+def sweep(holder: str) -> datetime | None:
+    """All of it once; when the next thing becomes due. ``holder`` is the engine that asks. Each finding for itself: one
+    that cannot be mended keeps nobody from the next.
     """
     if is_idle():
-        return
+        return None
     for found in lost(holder):
         _safely(partial(progress.recover, *found))
     for late in _out_of_time():
@@ -55,6 +55,7 @@ def sweep(holder: str) -> None:
         _safely(partial(_cancel, run_id, org_id))
     _safely(limit_repairs.mend)
     offer_ready()
+    return next_due()
 
 
 def is_idle() -> bool:
@@ -76,8 +77,6 @@ def offer_ready() -> None:
 
 def next_due() -> datetime | None:
     """When the next thing becomes due that is not due yet."""
-    if is_idle():
-        return None
     now = clock.now()
     nodes = RunNode.objects.filter(due_at__gt=now).extra(where=[MOVING]).order_by("due_at")  # noqa: S610
     runs = Run.objects.filter(due_at__gt=now).extra(where=[ACTIVE]).order_by("due_at")  # noqa: S610

@@ -18,7 +18,7 @@ from runs.nodes.base import NodeContext, NodeFailure, NodeResult, Waiting
 from runs.services import progress
 from runs.services.items import index_of, items_of, node_of
 from runs.services.journal import show
-from runs.services.outcomes import Outcome, failed
+from runs.services.outcomes import Outcome, failed, fault
 from runs.services.progress import Attempt, Fenced
 from runs.workflows.settings import check
 from runs.workflows.templates import TemplateError, fill
@@ -87,7 +87,7 @@ def _attempt(attempt: Attempt, stop: threading.Event) -> Outcome:
             return failed("invalid_settings", " ".join(faults), permanent=True)
         result = kind.execute(context)
     except NodeFailure as failure:
-        error = {"code": failure.code, "message": failure.message, "details": failure.details}
+        error = fault(failure.code, failure.message, failure.details)
         return Outcome(failure.message, error=error, permanent=failure.permanent, retry_after=failure.retry_after)
     except TemplateError as error:
         return failed("expression_error", str(error), permanent=True)

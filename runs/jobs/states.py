@@ -1,11 +1,10 @@
 """States of jobs and of their fires, and what a job may ask for where fires were missed or runs overlap."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from django.db.models import TextChoices
 
-from orchestrator.core.errors import InvalidTransition
+from orchestrator.core import transitions
 
 
 class JobStatus(TextChoices):
@@ -38,7 +37,7 @@ class Overlap(TextChoices):
     CANCEL_RUNNING = "cancel_running"
 
 
-JOB_TRANSITIONS: Final[Mapping[str, frozenset[JobStatus]]] = {
+JOB_TRANSITIONS: Final[transitions.Table] = {
     JobStatus.SCHEDULED: frozenset({JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.CANCELLED}),
     JobStatus.PAUSED: frozenset({JobStatus.SCHEDULED, JobStatus.CANCELLED}),
     JobStatus.COMPLETED: frozenset(),
@@ -48,6 +47,4 @@ JOB_TRANSITIONS: Final[Mapping[str, frozenset[JobStatus]]] = {
 
 def check_job(old: str, new: str) -> None:
     """Raises InvalidTransition, which says what is possible, when a job cannot go from ``old`` to ``new``."""
-    if new not in JOB_TRANSITIONS[old]:
-        details = {"from": old, "to": new, "allowed": sorted(JOB_TRANSITIONS[old])}
-        raise InvalidTransition(f"A job that is {old} cannot become {new}.", details=details)
+    transitions.check("job", JOB_TRANSITIONS, old, new)

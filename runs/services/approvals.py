@@ -59,10 +59,8 @@ def reject(*, actor: Actor, run_id: uuid.UUID, node: str, comment: str, to: str 
 @transaction.atomic
 def _decide(actor: Actor, run_id: uuid.UUID, node: str, event: str, decide: Any) -> Run:
     actor.require("write")
-    if not Run.objects.for_org(actor.org_id).filter(pk=run_id).exists():
-        raise NotFound
-    execution = executions.open_locked(run_id)
-    if execution is None or node_of(node) not in execution.graph.nodes:
+    execution = executions.open_seen(Run.objects.for_org(actor.org_id), run_id)
+    if node_of(node) not in execution.graph.nodes:
         raise NotFound
     step = Step(execution, actor=actor)
     state = execution.states.get(node)
@@ -76,7 +74,7 @@ def _decide(actor: Actor, run_id: uuid.UUID, node: str, event: str, decide: Any)
     step.tell(event, node=node)
     decide(step, asked)
     step.commit()
-    transaction.on_commit(lambda: executions.keep(execution))
+    executions.keep(execution)
     return step.run
 
 

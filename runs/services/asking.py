@@ -23,7 +23,7 @@ from runs.engine.plan import NodeState
 from runs.models import RunNode
 from runs.services import executions, progress
 from runs.services.executions import Execution
-from runs.services.outcomes import Outcome, failed
+from runs.services.outcomes import Outcome, failed, fault
 from runs.services.steps import Step
 from runs.states import ACTIVE_RUN, NodeStatus, Phase
 from runs.workflows.inputs import compiled
@@ -70,7 +70,7 @@ def settle_prompt(prompt: Prompt, lapsed: bool) -> None:
     else:
         _try_again(step, name, state, prompt, lapsed)
     step.commit()
-    transaction.on_commit(lambda: executions.keep(execution))
+    executions.keep(execution)
 
 
 def source_of(run_id: uuid.UUID, name: str) -> str:
@@ -107,7 +107,7 @@ def _hand_out(actor: Actor, instance: RuntimeAgent, run_id: uuid.UUID, name: str
     told = f"{instance.name} has it in hand (attempt {on['attempt']} of {_most(asked)})."
     step.note(name, Phase.WAITING, told, {"prompt_id": on["prompt_id"], "runtime_agent_id": on["runtime_agent_id"]})
     step.commit()
-    transaction.on_commit(lambda: executions.keep(execution))
+    executions.keep(execution)
     return prompt
 
 
@@ -158,8 +158,8 @@ def _try_again(step: Step, name: str, state: NodeState, prompt: Prompt, lapsed: 
         return
     on = {key: value for key, value in asked.items() if key not in ("prompt_id", "runtime_agent_id")}
     step.set(name, replace(state, waiting_on=on, asks=asked["agent"]))
-    error = {"code": code, "message": told, "details": details}
-    step.note(name, Phase.RETRYING, f"Asked anew: {told}", {"error": error, "attempt": asked["attempt"]})
+    payload = {"error": fault(code, told, details), "attempt": asked["attempt"]}
+    step.note(name, Phase.RETRYING, f"Asked anew: {told}", payload)
 
 
 def _most(asked: dict[str, Any]) -> int:

@@ -1,6 +1,8 @@
 """One act on many runs: those that a selection names, each in a transaction of its own, the oldest first."""
 
+import math
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple, TypedDict, Unpack
 
@@ -13,9 +15,14 @@ from orchestrator.identity.actors import Actor
 from runs.jobs.models import Job
 from runs.models import Run
 from runs.services import cancellation
-from runs.states import ACTIVE_RUN
+from runs.services.forks import retry_run
+from runs.services.limits import LimitReached
+from runs.states import ACTIVE_RUN, RunStatus
 
+MOST_RETRIED: Final = 1000  # of one call
+RETRIABLE: Final = (RunStatus.FAILED, RunStatus.CANCELLED)
 _BATCH: Final = 100
+Act = Callable[[Actor, uuid.UUID], bool]
 
 
 class Selection(TypedDict, total=False):
@@ -45,7 +52,20 @@ def cancel_runs(*, actor: Actor, dry_run: bool, **selection: Unpack[Selection]) 
     actor.require("write")
     runs = select(actor, **selection).filter(status__in=ACTIVE_RUN)
     matched = runs.count()
-    return Outcome(matched, 0 if dry_run else _each_cancelled(actor, runs))
+    return Outcome(matched, 0 if dry_run else _each(actor, runs, _cancelled))
+
+
+def retry_runs(*, actor: Actor, dry_run: bool = False, **selection: Unpack[Selection]) -> Outcome:
+    """Retry the failed and cancelled runs of the selection, up to MOST_RETRIED of them; with ``dry_run``, only count
+    them. It stops in time as cancel_runs does.
+
+    A run that was done again already is left out, so that nothing is retried twice by calling twice; so is one that is
+    the work of another run's node. One that its workflow's limit refuses now is not done. Raises like cancel_runs.
+    """
+    actor.require("write")
+    runs = select(actor, **selection).filter(status__in=RETRIABLE, forks=None, parent=None)
+    matched = runs.count()
+    return Outcome(matched, 0 if dry_run else _each(actor, runs, _retried, most=MOST_RETRIED))
 
 
 def select(actor: Actor, **selection: Unpack[Selection]) -> QuerySet[Run]:
@@ -58,13 +78,14 @@ def select(actor: Actor, **selection: Unpack[Selection]) -> QuerySet[Run]:
     return Run.objects.for_org(actor.org_id).filter(**conditions)
 
 
-def _each_cancelled(actor: Actor, runs: QuerySet[Run]) -> int:
-    until, done = clock.monotonic() + settings.REQUEST_TIMEOUT_SECONDS / 2, 0
+def _each(actor: Actor, runs: QuerySet[Run], act: Act, most: float = math.inf) -> int:
+    """How many of the runs were dealt with, as long as there is time, and of the first ``most``."""
+    until, tried, done = clock.monotonic() + settings.REQUEST_TIMEOUT_SECONDS / 2, 0, 0
     last = uuid.UUID(int=0)
     while batch := list(runs.filter(pk__gt=last).order_by("id").values_list("pk", flat=True)[:_BATCH]):
         for last in batch:
-            done += _cancelled(actor, last)
-            if clock.monotonic() > until:
+            done, tried = done + act(actor, last), tried + 1
+            if tried >= most or clock.monotonic() > until:
                 return done
     return done
 
@@ -73,5 +94,13 @@ def _cancelled(actor: Actor, run_id: uuid.UUID) -> bool:
     try:
         cancellation.cancel_run(actor=actor, run_id=run_id)
     except (Conflict, NotFound):  # it has ended by itself
+        return False
+    return True
+
+
+def _retried(actor: Actor, run_id: uuid.UUID) -> bool:
+    try:
+        retry_run(actor=actor, run_id=run_id)
+    except LimitReached:  # the others need not wait for its turn
         return False
     return True

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
-from orchestrator.core.errors import Conflict, NotFound
+from orchestrator.core.errors import Conflict
 from orchestrator.identity.actors import Actor
 from runs.engine import dispatch
 from runs.models import Run
@@ -25,11 +25,7 @@ def cancel_run(*, actor: Actor, run_id: uuid.UUID, only_queued: bool = False) ->
     otherwise or, with ``only_queued``, has begun.
     """
     actor.require("write")
-    if not Run.objects.for_org(actor.org_id).filter(pk=run_id).exists():
-        raise NotFound
-    execution = executions.open_locked(run_id)
-    if execution is None:
-        raise NotFound
+    execution = executions.open_seen(Run.objects.for_org(actor.org_id), run_id)
     run = execution.run
     if run.status == RunStatus.CANCELLED or (run.status in ACTIVE_RUN and run.cancel_requested_at is not None):
         return run

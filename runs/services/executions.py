@@ -6,6 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from django.db import transaction
+from django.db.models import QuerySet
+
+from orchestrator.core.errors import NotFound
 from runs.engine.plan import Graph, NodeState, learn, variables_of
 from runs.models import Run
 from runs.services import outputs, statements
@@ -65,6 +69,14 @@ def open_locked(run_id: uuid.UUID) -> Execution | None:
     return lock(known) if known is not None else _read(statements.lock_run(run_id))
 
 
+def open_seen(runs: QuerySet[Run], run_id: uuid.UUID) -> Execution:
+    """The same for somebody who sees ``runs``. Raises NotFound."""
+    execution = open_locked(run_id) if runs.filter(pk=run_id).exists() else None
+    if execution is None:
+        raise NotFound
+    return execution
+
+
 def lock(known: Execution) -> Execution | None:
     """The same for a run that the caller has in hand."""
     place = statements.lock_place(known.run.id)
@@ -81,12 +93,10 @@ def lock(known: Execution) -> Execution | None:
 
 
 def keep(execution: Execution) -> None:
-    """Remember for the next step of the run, by whichever thread of this process. Only after a commit."""
-    with _lock:
-        _kept.setdefault(execution.run.id, []).append(execution)
-        _kept.move_to_end(execution.run.id)
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
+    """Remember it for the next step of the run, by whichever thread of this process, once the transaction is
+    committed.
+    """
+    transaction.on_commit(lambda: _keep(execution))
 
 
 def forget() -> None:
@@ -97,6 +107,14 @@ def forget() -> None:
 
 _kept: OrderedDict[uuid.UUID, list[Execution]] = OrderedDict()
 _lock = threading.Lock()
+
+
+def _keep(execution: Execution) -> None:
+    with _lock:
+        _kept.setdefault(execution.run.id, []).append(execution)
+        _kept.move_to_end(execution.run.id)
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
 
 
 def _take(run_id: uuid.UUID) -> Execution | None:

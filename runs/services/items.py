@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runs.engine.plan import NodeState
 from runs.services import outputs
 from runs.services.executions import Execution
+from runs.services.outcomes import fault
 from runs.states import NodeStatus, Phase
 from runs.workflows.evaluation import EvaluationError, search
 
@@ -62,7 +63,7 @@ def open_map(step: "Step", name: str) -> None:
         step.execution.lists.pop(name, None)
         total = len(items_of(step.execution, name))
     except ValueError as error:
-        step.give_up(name, {"code": "bad_map", "message": str(error), "details": {}})
+        step.give_up(name, fault("bad_map", str(error)))
         return
     past = step.execution.past.get(name) or NodeState(NodeStatus.PENDING)
     step.set(name, replace(past, attempts=past.attempts + 1, started_at=step.now, due_at=step.now))
@@ -90,7 +91,7 @@ def item_ended(step: "Step", name: str) -> None:
     on["bytes"] = on.get("bytes", 0) + outputs.size(step.state(name).output)
     if on["bytes"] > outputs.MOST:
         told = f"The outputs of its items have more than {outputs.MOST} bytes of JSON together."
-        _fail(step, parent, {"code": "output_too_large", "message": told, "details": {}}, f"{parent} has failed")
+        _fail(step, parent, fault("output_too_large", told), f"{parent} has failed")
         return
     if on["made"] < on["total"]:
         step.make_pending(f"{parent}[{on['made']}]")

@@ -28,6 +28,7 @@ from runs.engine import dispatch
 from runs.models import Run, Slot
 from runs.services import deadlocks, org_limits, statements
 from runs.services.journal import record_run
+from runs.services.outcomes import fault
 from runs.workflows.evaluation import EvaluationError, search
 
 ORG: Final = "org"
@@ -50,7 +51,7 @@ class Deadlock(Exception):
     def __init__(self, scope: str) -> None:
         message = f"It would wait for ever: all that hold a slot of {scope!r} wait for this run, or for each other."
         super().__init__(message)
-        self.error: dict[str, Any] = {"code": "limit_deadlock", "message": message, "details": {"scope": scope}}
+        self.error = fault("limit_deadlock", message, {"scope": scope})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,5 +18,10 @@ class Outcome:
     retry_after: float | None = None
 
 
+def fault(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An error as a node and a run keep it."""
+    return {"code": code, "message": message, "details": details or {}}
+
+
 def failed(code: str, message: str, details: dict[str, Any] | None = None, *, permanent: bool = False) -> Outcome:
-    return Outcome(message, error={"code": code, "message": message, "details": details or {}}, permanent=permanent)
+    return Outcome(message, error=fault(code, message, details), permanent=permanent)

@@ -134,10 +134,7 @@ def _visible(actor: Actor, run_id: uuid.UUID) -> Run:
 def _step(actor: Actor, run_id: uuid.UUID) -> Iterator[Step]:
     """A step of the run, committed in the end. Raises NotFound, and Conflict when the run has ended or is about to."""
     with transaction.atomic():
-        _visible(actor, run_id)
-        execution = executions.open_locked(run_id)
-        if execution is None:
-            raise NotFound
+        execution = executions.open_seen(Run.objects.seen_by(actor), run_id)
         run = execution.run
         if run.status not in ACTIVE_RUN:
             raise Conflict(f"The run has already {run.status}.", details={"status": run.status})
@@ -146,7 +143,7 @@ def _step(actor: Actor, run_id: uuid.UUID) -> Iterator[Step]:
         step = Step(execution, actor=actor)
         yield step
         step.commit()
-        transaction.on_commit(lambda: executions.keep(execution))
+        executions.keep(execution)
 
 
 def _patch(step: Step, number: int, state: PatchState) -> RunPatch:

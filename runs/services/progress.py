@@ -26,7 +26,7 @@ from runs.models import Run, RunNode
 from runs.nodes.base import Waiting
 from runs.services import executions, limits, statements, subruns
 from runs.services.executions import Execution
-from runs.services.outcomes import Outcome, failed
+from runs.services.outcomes import Outcome, failed, fault
 from runs.services.steps import Step
 from runs.states import ACTIVE_RUN, NodeStatus, RunStatus
 
@@ -88,20 +88,19 @@ def finish(attempt: Attempt, outcome: Outcome, *, more: bool = True) -> Attempt 
         raise Fenced
     step = Step(execution)
     settle(step, attempt.name, outcome)
-    if execution.run.cancel_requested_at is not None:
-        end_if_still(step)
-        more = False
     return _start_next(step, attempt.holder, attempt.queue if more else None)
 
 
 def settle(step: Step, name: str, outcome: Outcome) -> None:
-    """What an attempt's outcome means for its node."""
+    """What an attempt's outcome means for its node, and for a run that only waited for this to be cancelled."""
     if outcome.error is not None:
         _settle_failure(step, name, outcome, outcome.error)
     elif outcome.waiting is not None:
         _settle_wait(step, name, outcome.waiting)
     else:
         step.complete(name, outcome.output or {}, outcome.summary)
+    if step.run.cancel_requested_at is not None:
+        end_if_still(step)
 
 
 def end_if_still(step: Step) -> None:
@@ -126,8 +125,7 @@ def recover(run_id: uuid.UUID, name: str, token: int, why: str = "Its worker was
             end_if_still(step)
         elif state.recoveries >= MOST_RECOVERIES:
             told = f"{why} {state.recoveries + 1} times in the middle of it: it is not tried again."
-            error = {"code": "worker_lost", "message": told, "details": {"recoveries": state.recoveries}}
-            step.give_up(name, error)
+            step.give_up(name, fault("worker_lost", told, {"recoveries": state.recoveries}))
         else:
             step.recover(name, why)
         told = f"A run of {run.workflow} lost the worker of {name!r}."
@@ -145,8 +143,6 @@ def time_out(run_id: uuid.UUID, name: str, token: int) -> bool:
         if step is None or due_at is None or due_at > step.now:
             return False
         settle(step, name, timed_out(step, name))
-        if step.run.cancel_requested_at is not None:
-            end_if_still(step)
         step.commit()
         return True
 
@@ -172,7 +168,7 @@ def end_overdue(run_id: uuid.UUID) -> bool:
     else:
         limit = execution.graph.definition.get("timeout_seconds")
         message = f"The run took longer than the {limit:g} seconds that it may take."
-        step.end(RunStatus.FAILED, error={"code": "timeout", "message": message, "details": {}}, why=message)
+        step.end(RunStatus.FAILED, error=fault("timeout", message), why=message)
     step.commit()
     return True
 
@@ -225,7 +221,7 @@ def _start_next(step: Step, holder: str, queue: str | None) -> Attempt | None:
         step.offers = +step.offers
         step.commit()
     if name is None or queue is None:
-        transaction.on_commit(lambda: executions.keep(execution))
+        executions.keep(execution)
         return None
     return Attempt(execution, name, holder, queue)
 

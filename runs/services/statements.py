@@ -37,7 +37,7 @@ _NODES: Final = f"""
 """  # noqa: S608 - constants
 _SAVE_RUN: Final = """
     UPDATE runs_run SET status = %s, version = %s, waiting_on = %s, started_at = %s, recoveries = %s,
-    next_sequence = %s, last_event_at = %s, cancel_requested_at = %s, cancelled_by = %s, due_at = %s WHERE id = %s
+    cancel_requested_at = %s, cancelled_by = %s, due_at = %s, next_sequence = %s, last_event_at = %s WHERE id = %s
 """
 _MOVE_RUN: Final = "UPDATE runs_run SET next_sequence = %s, last_event_at = %s WHERE id = %s"
 _END_RUN: Final = _SAVE_RUN.replace("WHERE", ", output = %s, error = %s, finished_at = %s WHERE")
@@ -81,7 +81,7 @@ def move_run(run: Run) -> None:
     """What every step changes. The caller holds the row. SQLite writes an index anew for each column that a statement
     names, whether its value is another one or not.
     """
-    sql.run(_MOVE_RUN, [run.next_sequence, run.last_event_at, run.id])
+    sql.run(_MOVE_RUN, [*_place(run), run.id])
 
 
 def lock_queued(run_id: uuid.UUID) -> Run | None:
@@ -100,14 +100,20 @@ def lock_parent_node(run: Run) -> None:
         sql.row(_PARENT_NODE + lock, [run.parent_id, run.parent_node])
 
 
+def about(run: Run) -> tuple[Any, ...]:
+    """What a step changes only now and then."""
+    asked = (run.cancel_requested_at, run.cancelled_by, run.due_at)
+    return run.status, run.version, run.waiting_on, run.started_at, run.recoveries, *asked
+
+
 def save_run(run: Run) -> None:
-    """What a step may change beside that."""
-    sql.run(_SAVE_RUN, [*_about(run), run.id])
+    """What every step changes, and what ``about`` says."""
+    sql.run(_SAVE_RUN, [*about(run), *_place(run), run.id])
 
 
 def end_run(run: Run) -> None:
     """The same, and what came of it."""
-    sql.run(_END_RUN, [*_about(run), _json(run.output), run.error, run.finished_at, run.id])
+    sql.run(_END_RUN, [*about(run), *_place(run), _json(run.output), run.error, run.finished_at, run.id])
 
 
 def read_nodes(run_id: uuid.UUID, since: int = 0) -> Iterator[tuple[str, NodeState]]:
@@ -159,11 +165,8 @@ def lock_waits(run_ids: Iterable[uuid.UUID]) -> None:
         list(rows.select_for_update(of=("self",), no_key=True).values_list("pk"))
 
 
-def _about(run: Run) -> tuple[Any, ...]:
-    return (
-        run.status, run.version, run.waiting_on, run.started_at, run.recoveries, run.next_sequence, run.last_event_at,
-        run.cancel_requested_at, run.cancelled_by, run.due_at,
-    )  # fmt: skip
+def _place(run: Run) -> tuple[Any, ...]:
+    return run.next_sequence, run.last_event_at
 
 
 def _lock() -> str:

@@ -25,6 +25,7 @@ from runs.nodes import registry
 from runs.services import items, limits, outputs, statements
 from runs.services.executions import Execution
 from runs.services.journal import Entry, prepare, record_run, write
+from runs.services.outcomes import fault
 from runs.states import ACTIVE_RUN, NodeStatus, Phase, RunStatus
 from runs.workflows.evaluation import EvaluationError, search
 
@@ -48,7 +49,7 @@ class Step:
     _about: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        self._place, self._status, self._about = self.run.next_sequence, self.run.status, _about(self.run)
+        self._place, self._status, self._about = self.run.next_sequence, self.run.status, statements.about(self.run)
 
     @property
     def run(self) -> Run:
@@ -96,7 +97,7 @@ class Step:
                 found = plan(self.execution.graph, self.execution.states, self.execution.variables, left)
                 self._follow(found)
             except Unplannable as problem:
-                self.give_up(problem.node, _expression_error(str(problem)))
+                self.give_up(problem.node, fault("expression_error", str(problem)))
             finally:
                 left, self._ended = self._ended, None
             if not left and self.run.status in ACTIVE_RUN and found.finished:
@@ -135,7 +136,7 @@ class Step:
         try:
             output = outputs.stored(self.run, output)
         except outputs.TooLarge as problem:
-            self.fail(name, {"code": "output_too_large", "message": str(problem), "details": {}}, str(problem))
+            self.fail(name, fault("output_too_large", str(problem)), str(problem))
             return
         self._end(name, NodeStatus.COMPLETED, output=output, error=None)
         self.note(name, Phase.COMPLETED, summary, output)
@@ -243,7 +244,7 @@ class Step:
         if ended:
             run.finished_at = run.last_event_at or self.now
             statements.end_run(run)
-        elif _about(run) == self._about:
+        elif statements.about(run) == self._about:
             statements.move_run(run)
         else:
             statements.save_run(run)
@@ -347,16 +348,10 @@ class Step:
         try:
             output = search(expression, self.execution.variables) if expression else None
         except EvaluationError as problem:
-            error = _expression_error(f"The run's output cannot be evaluated: {problem}")
-            self.end(RunStatus.FAILED, error=error)
+            told = f"The run's output cannot be evaluated: {problem}"
+            self.end(RunStatus.FAILED, error=fault("expression_error", told))
             return
         self.end(RunStatus.SUCCEEDED, output=output)
-
-
-def _about(run: Run) -> tuple[Any, ...]:
-    """What a step changes of a run only now and then."""
-    asked = (run.cancel_requested_at, run.cancelled_by, run.due_at)
-    return run.status, run.version, run.waiting_on, run.started_at, run.recoveries, *asked
 
 
 def _moves(state: NodeState, now: datetime) -> bool:
@@ -378,10 +373,6 @@ def _abandon(state: NodeState) -> None:
 def _in_short(name: str, waiting_on: dict[str, Any]) -> dict[str, Any]:
     """What a node waits for, without the long texts that are the node's own."""
     return {"node": name, **{key: value for key, value in waiting_on.items() if key not in ("prompt", "schema")}}
-
-
-def _expression_error(message: str) -> dict[str, Any]:
-    return {"code": "expression_error", "message": message, "details": {}}
 
 
 def _announcement(node_type: str) -> str:

@@ -10,7 +10,7 @@ from runs.models import Run
 from runs.nodes.base import Waiting
 from runs.services import limits, statements, submission
 from runs.services.items import node_of
-from runs.services.outcomes import Outcome, failed
+from runs.services.outcomes import Outcome, failed, fault
 from runs.services.steps import Step
 from runs.states import ACTIVE_RUN, RunStatus
 from versioning.services.pins import Pin
@@ -24,7 +24,7 @@ class Unstartable(Exception):
     def __init__(self, code: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.error: dict[str, Any] = {"code": code, "message": message, "details": details or {}}
+        self.error = fault(code, message, details)
 
 
 def start(step: Step, name: str, waiting: Waiting) -> None:

@@ -34,12 +34,6 @@ def types() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(NOON, tick=False) as clock:
-        yield clock
-
-
 def _agent(person: Person, name: str = "writer") -> RuntimeAgent:
     found = person.client.get(f"/api/v1/agents?q={name}").json()["items"]
     agent_id = uuid.UUID(found[0]["id"]) if found else definitions.create_agent(actor=person.actor, name=name).id

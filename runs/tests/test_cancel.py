@@ -1,7 +1,6 @@
 """Ending a run early: nothing starts after it, and what is being executed may stop by itself."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -40,12 +39,6 @@ from runs.tests.steps import (
 
 BESIDE: dict[str, Any] = {"a": {"type": "x"}, "b": {"type": "x"}, "after": {"type": "x", "needs": ["a"]}}
 GRACE = timedelta(seconds=10)
-
-
-@pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
-        yield clock
 
 
 def cancel(person: Person, run: Run) -> Run:

@@ -20,12 +20,6 @@ from runs.tests.steps import ME
 
 
 @pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
 def site(settings: Any) -> Iterator[Site]:
     with serving() as found:
         settings.HTTP_NODE_ALLOW, settings.HTTP_NODE_ALLOW_PRIVATE = ["127.0.0.1:*"], [ip_network("127.0.0.1/32")]

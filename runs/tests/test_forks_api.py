@@ -13,7 +13,7 @@ from orchestrator.core import clock
 from runs.admin.patches import RunPatchAdmin
 from runs.models import Run, RunPatch
 from runs.nodes.base import NodeContext, NodeResult
-from runs.services import bulk_retry, forks
+from runs.services import bulk, forks
 from runs.tests.steps import carry, claim, node_type, start, start_graph
 from tests.contract.shape import assert_error
 from versioning.models import Artifact
@@ -135,7 +135,7 @@ def test_a_bulk_retry_says_whether_it_is_meant(alice: Person, body: dict[str, An
 
 
 def test_a_call_has_its_bounds(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_retry, "MOST", 1)
+    monkeypatch.setattr(bulk, "MOST_RETRIED", 1)
     first, second = _ended(alice, "failed"), _ended(alice, "failed")
     for matched, run in ((2, first), (1, second)):
         answer = post(alice, "/api/v1/runs/bulk/retry", {"dry_run": False})

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
@@ -17,18 +16,6 @@ from runs.models import Run
 from runs.tests.jobs import fresh, make
 
 BASE = "/admin/runs/"
-
-
-@pytest.fixture
-def operator(alice: Person) -> User:
-    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def desk(operator: User) -> Client:
-    client = Client()
-    client.force_login(operator)
-    return client
 
 
 def page(client: Client, path: str) -> str:

@@ -11,7 +11,7 @@ from runs.engine import dispatch, sweeper
 from runs.jobs import services
 from runs.models import Run, Slot
 from runs.nodes.base import NodeResult
-from runs.services import bulk_retry, cancellation, limits, submission
+from runs.services import bulk, cancellation, limits, submission
 from runs.services.limit_repairs import displaced
 from runs.services.limits import LimitReached
 from runs.tests.limited import begin, holders, status, submit
@@ -200,8 +200,8 @@ def test_a_bulk_retry_goes_on_behind_a_run_that_is_refused(alice: Person) -> Non
     for asked in (REJECT, REJECT, {}):
         run = submit(alice, "nightly" if asked else "other", **asked)
         cancellation.cancel_run(actor=alice.actor, run_id=run.id)
-    assert bulk_retry.retry_runs(actor=alice.actor) == {"matched": 3, "done": 2}
-    assert bulk_retry.retry_runs(actor=alice.actor, dry_run=True) == {"matched": 1, "done": 0}
+    assert bulk.retry_runs(actor=alice.actor)._asdict() == {"matched": 3, "done": 2}
+    assert bulk.retry_runs(actor=alice.actor, dry_run=True)._asdict() == {"matched": 1, "done": 0}
 
 
 def test_a_job_may_be_made_while_its_workflow_is_at_its_limit(alice: Person) -> None:

@@ -1,6 +1,5 @@
 """When a failed attempt is followed by another one."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -27,13 +26,6 @@ from runs.tests.steps import (
     start_graph,
     states,
 )  # fmt: skip
-
-
-@pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
-        yield clock
-
 
 # --- pure ----------------------------------------------------------------------------------------------------------
 

@@ -14,18 +14,6 @@ from runs.tests.steps import carry, start, start_graph
 BASE = "/admin/runs/"
 
 
-@pytest.fixture
-def operator(alice: Person) -> User:
-    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def desk(operator: User) -> Client:
-    client = Client()
-    client.force_login(operator)
-    return client
-
-
 def _page(client: Client, path: str) -> str:
     answer = client.get(BASE + path)
     assert answer.status_code == 200, answer.status_code

@@ -1,6 +1,5 @@
 """The time that an attempt, and a whole run, may take."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -31,12 +30,6 @@ from runs.tests.steps import (
 )  # fmt: skip
 
 TICK = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
-        yield clock
 
 
 def _started(person: Person, node: dict[str, Any] | None = None, **definition: Any) -> tuple[Run, Attempt]:

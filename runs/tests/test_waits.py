@@ -34,12 +34,6 @@ TICK = timedelta(microseconds=1)
 NAP = {"nap": {"type": "nap"}, "after": {"type": "x", "needs": ["nap"]}}
 
 
-@pytest.fixture
-def noon() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
-        yield clock
-
-
 def _nap(context: NodeContext) -> NodeResult | Waiting:
     """An hour, or as many seconds as it is told to."""
     if context.waited is not None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,18 +13,6 @@ from tasks.models import Task, TaskLease
 from tasks.tests.calls import acquire, act, add
 
 LIST = "/admin/tasks/task/"
-
-
-@pytest.fixture
-def operator(alice: Person) -> User:
-    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def desk(operator: User) -> Client:
-    client = Client()
-    client.force_login(operator)
-    return client
 
 
 def cancel(client: Client, *tasks: Any) -> Any:

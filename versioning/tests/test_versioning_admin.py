@@ -20,16 +20,6 @@ BASE = "/admin/versioning/"
 LISTS = ("blob", "artifact", "tag", "tagmove")
 
 
-@pytest.fixture
-def operator(alice: Person) -> User:
-    return User.objects.create_user("root@example.com", is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def desk(operator: User) -> Client:
-    return signed_in(operator)
-
-
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)

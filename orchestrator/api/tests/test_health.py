@@ -98,6 +98,7 @@ def test_pending_migrations_are_not_ready_and_asked_for_until_there_are_none(mon
     assert len(asked) == 2
 
 
+@pytest.mark.usefixtures("still")
 @pytest.mark.django_db
 def test_health_is_never_limited_and_makes_no_session(settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT = "1/h"

@@ -19,6 +19,7 @@ def anonymous(address: str, **headers: str) -> int:
     return client.post("/auth/refresh", body, content_type="application/json").status_code
 
 
+@pytest.mark.usefixtures("still")
 def test_each_api_key_has_its_own_count(api_client: Callable[..., Client], settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT = "3/h"
     first, second = api_client("read"), api_client("read")
@@ -29,18 +30,21 @@ def test_each_api_key_has_its_own_count(api_client: Callable[..., Client], setti
     assert 1 <= int(limited["Retry-After"]) <= 3600
 
 
+@pytest.mark.usefixtures("still")
 def test_people_have_the_wider_limit(alice: Person, bob: Person, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT, settings.RATE_LIMIT_USER = "1/h", "3/h"
     assert calls(alice.client, 4) == [200, 200, 200, 429]
     assert calls(bob.client, 1) == [200]
 
 
+@pytest.mark.usefixtures("still")
 def test_strangers_are_counted_by_address(db: None, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT = "2/h"
     assert [anonymous("10.0.0.1") for _ in range(3)] == [401, 401, 429]
     assert anonymous("10.0.0.2") == 401
 
 
+@pytest.mark.usefixtures("still")
 def test_a_header_that_a_client_wrote_does_not_make_it_another_client(db: None, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT = "2/h"
     settings.TRUSTED_PROXIES = 1

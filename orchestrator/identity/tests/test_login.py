@@ -71,6 +71,7 @@ def test_a_stale_token_does_not_stand_in_the_way(alice: Person) -> None:
     assert client.post("/auth/login", body, content_type="application/json").status_code == 200
 
 
+@pytest.mark.usefixtures("still")
 def test_tries_are_limited_per_account_from_any_address_in_any_spelling(alice: Person, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT_LOGIN = "5/h"
     spellings = (
@@ -88,6 +89,7 @@ def test_tries_are_limited_per_account_from_any_address_in_any_spelling(alice: P
     assert log_in("nobody@example.com", address="10.0.0.9").status_code == 401
 
 
+@pytest.mark.usefixtures("still")
 def test_tries_are_limited_per_address_over_all_accounts(alice: Person, settings) -> None:  # type: ignore[no-untyped-def]
     settings.RATE_LIMIT_LOGIN = "5/h"
     assert [log_in(f"x{n}@example.com").status_code for n in range(6)] == [401] * 5 + [429]

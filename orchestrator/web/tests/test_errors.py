@@ -67,6 +67,7 @@ def test_a_database_that_is_away_is_a_page_too(alice: Any, debug: bool, monkeypa
     assert answer["Retry-After"] == "5"
 
 
+@pytest.mark.usefixtures("still")
 def test_too_fast_is_a_page(alice: Any, settings: Any) -> None:
     settings.RATE_LIMIT_USER = "1/m"
     client = sign_in(alice)

@@ -93,6 +93,7 @@ def test_somebody_removed_is_out_at_once(alice: Any, bob: Any) -> None:
     assert client.get("/login").status_code == 200  # and not sent in circles
 
 
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize("limited", ["account", "address"])
 def test_tries_are_limited_per_account_and_per_address(alice: Any, settings: Any, limited: str) -> None:
     settings.RATE_LIMIT_LOGIN = "2/m"
