@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from orchestrator.core.canonical import is_exact
 from orchestrator.core.errors import Conflict, NotFound, ValidationFailed
 from orchestrator.identity.actors import Actor
 from runs.workflows.inputs import compiled
@@ -53,10 +54,14 @@ def ensure_built_in(org_id: uuid.UUID) -> bool:
 
 
 def check_inputs(definition: dict[str, Any], inputs: dict[str, Any]) -> None:
-    """Raises ValidationFailed, by input, when ``inputs`` break the workflow's schema (JSON Schema 2020-12)."""
+    """Raises ValidationFailed, by input, when ``inputs`` break the workflow's schema (JSON Schema 2020-12)
+    or hold a number that JSON does not hold exactly.
+    """
     faults: dict[str, list[str]] = {}
     for fault in _validator(json.dumps(definition.get("inputs", {}), sort_keys=True)).iter_errors(inputs):
         faults.setdefault(str(fault.instance_path[0]) if fault.instance_path else "inputs", []).append(fault.message)
+    if not is_exact(inputs):
+        faults.setdefault("inputs", []).append("A number is beyond 2^53 - 1; send it as a string.")
     if faults:
         raise ValidationFailed(details=faults)
 

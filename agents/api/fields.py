@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.models import MAX_COST, MAX_DOCUMENT
-from orchestrator.api.parsers import MAX_EXACT
+from orchestrator.core.canonical import is_exact
 
 _MICRODOLLAR: Final = Decimal("0.000001")
 
@@ -68,13 +68,4 @@ def document_fault(document: dict[str, Any]) -> str | None:
     """
     if len(orjson.dumps(document)) > MAX_DOCUMENT:
         return f"May have {MAX_DOCUMENT} bytes at most, as JSON."
-    return None if _is_exact(document) else "A number is beyond 2^53 - 1; send it as a string."
-
-
-def _is_exact(value: Any) -> bool:
-    kind = type(value)
-    if kind is float:
-        return bool(-MAX_EXACT <= value <= MAX_EXACT)
-    if kind is dict:
-        return all(map(_is_exact, value.values()))
-    return kind is not list or all(map(_is_exact, value))
+    return None if is_exact(document) else "A number is beyond 2^53 - 1; send it as a string."

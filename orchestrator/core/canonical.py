@@ -39,6 +39,18 @@ def canonical_document(document: Any) -> bytes:
     return written
 
 
+def is_exact(value: Any) -> bool:
+    """Whether every number in a JSON document is one that all readers hold exactly, also after a database kept it:
+    PostgreSQL gives the float 1e22 back as an integer, which has no canonical form.
+    """
+    kind = type(value)
+    if kind is float or kind is int:
+        return bool(-_MAX_EXACT <= value <= _MAX_EXACT)
+    if kind is dict:
+        return all(map(is_exact, value.values()))
+    return kind not in (list, tuple) or all(map(is_exact, value))
+
+
 def _plain(value: Any) -> bool:
     """Whether orjson's sorted form is the canonical one, ten times sooner.
 

@@ -12,6 +12,7 @@ import orjson
 from django.conf import settings
 
 from orchestrator.core import clock
+from orchestrator.core.canonical import is_exact
 from runs.engine import attempts, dispatch
 from runs.nodes import registry
 from runs.nodes.base import NodeContext, NodeFailure, NodeResult, Waiting
@@ -74,6 +75,9 @@ def run_node(attempt: Attempt) -> Outcome:
         return failed("bad_output", f"The node's output is not JSON: {error}.", permanent=True)
     if b"\\u0000" in kept and _NUL.search(kept):
         return failed("bad_output", "The node's output contains a NUL character.", permanent=True)
+    if not is_exact([outcome.output, outcome.error, outcome.waiting and outcome.waiting.on]):
+        told = "A number in the node's output is beyond 2^53 - 1, which JSON cannot hold exactly; give it as a string."
+        return failed("bad_output", told, permanent=True)
     return outcome
 
 

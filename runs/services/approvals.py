@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 from django.db import transaction
 
+from orchestrator.core.canonical import is_exact
 from orchestrator.core.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 from orchestrator.identity.actors import Actor
 from orchestrator.identity.models import User
@@ -78,25 +79,33 @@ def _decide(actor: Actor, run_id: uuid.UUID, node: str, event: str, decide: Any)
     return step.run
 
 
-def _check_approver(actor: Actor, approvers: dict[str, Any]) -> None:
+def is_asked(actor: Actor, approvers: dict[str, Any], email: str) -> bool:
+    """Whether the decision is up to ``actor``, whose address is ``email``. Nobody named: all who may write."""
     roles, users = approvers.get("roles") or (), approvers.get("users") or ()
+    if actor.kind == "agent" or not actor.may("write"):
+        return False
+    return (not roles and not users) or actor.role in roles or (bool(email) and email in map(str.lower, users))
+
+
+def _check_approver(actor: Actor, approvers: dict[str, Any]) -> None:
     if actor.kind == "agent":
         raise PermissionDenied("An agent cannot decide for people.")
-    if (not roles and not users) or actor.role in roles:
-        return
-    if (
-        actor.kind == "user"
-        and User.objects.filter(pk=str(actor.id), email__in=[email.lower() for email in users]).exists()
-    ):
-        return
-    raise PermissionDenied("You are not among those who are asked to decide.")
+    if not is_asked(actor, approvers, email_of(actor) if approvers.get("users") else ""):
+        raise PermissionDenied("You are not among those who are asked to decide.")
+
+
+def email_of(actor: Actor) -> str:
+    """The address by which a person may be asked; empty for who is none."""
+    if actor.kind != "user":
+        return ""
+    return str(User.objects.filter(pk=str(actor.id)).values_list("email", flat=True).first() or "")
 
 
 def _check_answer(schema: dict[str, Any] | None, answer: dict[str, Any] | None) -> None:
-    if schema is None:
-        return
     faults: dict[str, list[str]] = {}
-    for fault in _errors(schema, {} if answer is None else answer):
+    if not is_exact(answer):
+        faults["answer"] = ["A number is beyond 2^53 - 1; send it as a string."]
+    for fault in () if schema is None else _errors(schema, {} if answer is None else answer):
         place = "/".join(str(part) for part in ("answer", *fault.instance_path))
         faults.setdefault(place, []).append(fault.message)
     if faults:

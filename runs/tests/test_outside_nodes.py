@@ -27,13 +27,14 @@ def test_what_nobody_allowed_fails_clearly(alice: Person, settings: Any, node: d
     assert RunNode.objects.get(run=run).error["code"] == code
 
 
-@pytest.mark.parametrize("body", [b"[" * 500 + b"]" * 500, b'"a\\u0000b"'])
+@pytest.mark.parametrize("body", [b"[" * 500 + b"]" * 500, b'"a\\u0000b"', b'{"id": 9007199254740993}', b"[1e22]"])
 def test_an_answer_that_no_database_keeps_fails_the_node(alice: Person, settings: Any, body: bytes) -> None:
     with serving() as site:
         settings.HTTP_NODE_ALLOW, settings.HTTP_NODE_ALLOW_PRIVATE = ["127.0.0.1:*"], [ip_network("127.0.0.1/32")]
         site.answer = lambda request: reply(request, body, headers={"Content-Type": "application/json"})
         run = steps.carry(steps.start_graph(alice, {"a": {"type": "http", "with": {"url": site.url}}}))
     assert (run.status, RunNode.objects.get(run=run).error["code"]) == ("failed", "bad_output")
+    assert alice.client.get("/api/v1/runs").status_code == 200
 
 
 def test_no_secret_is_written_down(alice: Person, settings: Any) -> None:

@@ -230,3 +230,13 @@ def test_runs_that_start_at_once_in_a_new_org_all_start(alice: Person) -> None:
     seqs = list(Event.objects.filter(event="run_created").order_by("seq").values_list("seq", flat=True))
     assert seqs == list(range(seqs[0], seqs[0] + 8))
     assert connection.in_atomic_block is False
+
+
+@pytest.mark.parametrize("number", [2**53, 1e22, -1e300])
+def test_numbers_that_json_cannot_hold_exactly_are_refused(alice: Any, number: float) -> None:
+    """Kept, one of them would make every list with its run in it impossible to write."""
+    with pytest.raises(ValidationFailed) as refused:
+        submission.start_run(actor=alice.actor, inputs={"prompt": "Rome", "many": [number]})
+    assert "2^53" in str(refused.value.details)
+    body = {"prompt": "Rome", "max_days": 1e22}
+    assert alice.client.post("/api/v1/runs", body, content_type="application/json").status_code == 422
