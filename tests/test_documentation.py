@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 # Written by others than a commit: pictures are taken, figures are measured.
-MADE = {"docs/img/run.png", "docs/performance.md"}
+MADE = {"docs/performance.md"}
 
 
 def settings_read() -> set[str]:
@@ -45,10 +45,15 @@ def test_every_setting_is_in_the_readme_with_the_same_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "heading"), [("requirements.in", "## The product"), ("requirements-dev.in", "## Tests")]
+    ("file", "heading", "name"),
+    [
+        ("requirements.in", "## The product", r"^([a-z0-9][a-z0-9-]*)"),
+        ("requirements-dev.in", "## Tests", r"^([a-z0-9][a-z0-9-]*)"),
+        ("package.json", "## From npm", r'^ +"([a-z-]+)": "[\d.]+"'),
+    ],
 )
-def test_every_direct_dependency_has_its_reason(file: str, heading: str) -> None:
-    wanted = set(re.findall(r"^([a-z0-9][a-z0-9-]*)", (ROOT / file).read_text(), re.MULTILINE))
+def test_every_direct_dependency_has_its_reason(file: str, heading: str, name: str) -> None:
+    wanted = set(re.findall(name, (ROOT / file).read_text(), re.MULTILINE))
     section = (ROOT / "docs/dependencies.md").read_text().partition(heading)[2].partition("\n## ")[0]
     reasons = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", section, re.MULTILINE))
     assert set(reasons) == wanted
