@@ -74,6 +74,12 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["org", "status", "id"], name="run_by_status"),
             models.Index(fields=["org", "workflow", "id"], name="run_by_workflow"),
+            # What charts of a day ask for, and nothing else is read; written once, at the run's end.
+            models.Index(
+                fields=["org", "finished_at", "status", "started_at"],
+                name="run_by_end",
+                condition=Q(finished_at__isnull=False),
+            ),
             models.Index(fields=["artifact", "id"], name="run_by_artifact"),
             models.Index(fields=["snapshot", "id"], name="run_by_snapshot"),
             models.Index(fields=["parent", "id"], name="run_by_parent", condition=Q(parent__isnull=False)),

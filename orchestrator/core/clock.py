@@ -4,14 +4,50 @@ Everything asks here, so that a test can set the clock (time-machine patches wha
 """
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from orchestrator.core.errors import ValidationFailed
+
+_behind = timedelta()
 
 
 def now() -> datetime:
     """The current time, aware, in UTC."""
-    return datetime.now(UTC)
+    return datetime.now(UTC) - _behind
+
+
+def now_ns() -> tuple[int, bool]:
+    """The same in nanoseconds since 1970, and whether it is a past that is being told."""
+    return time.time_ns() - int(_behind.total_seconds() * 1e9), bool(_behind)
+
+
+class Past:
+    """The moment that ``now`` tells meanwhile. It goes on by itself, and never beyond the present."""
+
+    def go_to(self, moment: datetime) -> None:
+        global _behind
+        _behind = max(datetime.now(UTC) - moment, timedelta())
+
+    def present(self) -> datetime:
+        """What a clock on the wall tells."""
+        return datetime.now(UTC)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.go_to(now() + timedelta(seconds=seconds))
+
+
+@contextmanager
+def in_the_past(moment: datetime) -> Iterator[Past]:
+    """For a command that tells a history by way of the services: ``now`` is ``moment`` in all of the process."""
+    global _behind
+    before, past = _behind, Past()
+    past.go_to(moment)
+    try:
+        yield past
+    finally:
+        _behind = before
 
 
 def monotonic() -> float:

@@ -1,91 +1,34 @@
 """Operators' pages. Writes go through the services, so that they are events like any other; secrets are nowhere."""
 
-import uuid
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.api.admin.acts import Act, ActingAdmin, Said, operator
+from orchestrator.api.admin.base import LargeAdmin, ServiceAdmin
+from orchestrator.api.admin.exports import ExportMixin
+from orchestrator.api.admin.filters import OrgFilter
 from orchestrator.identity import services
-from orchestrator.identity.actors import SCOPES, Actor
-from orchestrator.identity.models import ApiKey, Membership, Organization, Role, TokenFamily, User
+from orchestrator.identity.actors import Actor
+from orchestrator.identity.models import ApiKey, Membership, Organization, TokenFamily, User
 
 admin.site.unregister(Group)  # nothing here asks for groups: roles are per organization
 
 
-def operator(request: HttpRequest, org_id: uuid.UUID) -> Actor:
-    """The signed-in superuser, acting in any org; the event names them."""
-    assert isinstance(request.user, User)
-    return Actor("user", request.user.pk, org_id, frozenset(SCOPES), Role.OWNER)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows rows and changes none."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ActingAdmin(ReadOnlyAdmin):
-    """Shows rows and acts on them by services, in the operator's name."""
-
-    def each(
-        self, request: HttpRequest, rows: Iterable[Any], done: str, act: Callable[[Actor, Any], object],
-        name: Callable[[Any], str] = str,
-    ) -> None:  # fmt: skip
-        """Act on each row, in a transaction of its own; say how many were ``done``, and name what is refused."""
-        acted, refused = 0, []
-        for row in rows:
-            try:
-                act(operator(request, row.org_id), row)
-                acted += 1
-            except OrchestratorError as error:
-                refused.append(f"{name(row)}: {error.message}")
-        self.message_user(request, f"{done}: {acted}.")
-        for reason in refused:
-            self.message_user(request, reason, messages.WARNING)
-
-
-class ServiceAdmin(admin.ModelAdmin):
-    """Shows what a service refuses as a message. The admin's own transaction has rolled back by then."""
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._guarded(request, lambda: super(ServiceAdmin, self).changeform_view(request, *args, **kwargs))
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._guarded(request, lambda: super(ServiceAdmin, self).delete_view(request, *args, **kwargs))
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._guarded(request, lambda: super(ServiceAdmin, self).changelist_view(request, *args, **kwargs))
-
-    def _guarded(self, request: HttpRequest, view: Callable[[], Any]) -> HttpResponse:
-        try:
-            return view()
-        except OrchestratorError as error:
-            sentences = error.details or {"": [error.message]}
-            self.message_user(request, " ".join(line for lines in sentences.values() for line in lines), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
-
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(ExportMixin, DjangoUserAdmin):
     add_form = AdminUserCreationForm
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
+    date_hierarchy = "created_at"
+    show_full_result_count = False
     readonly_fields = ("last_login", "created_at")
     filter_horizontal = ()
     fieldsets = (
@@ -107,6 +50,8 @@ class UserAdmin(DjangoUserAdmin):
 class OrganizationAdmin(ServiceAdmin):
     list_display = ("name", "slug", "id", "created_at")
     search_fields = ("name", "slug")
+    date_hierarchy = "created_at"
+    ordering = ("slug",)
     fields = ("name", "slug")
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
@@ -123,10 +68,11 @@ class OrganizationAdmin(ServiceAdmin):
 @admin.register(Membership)
 class MembershipAdmin(ServiceAdmin):
     list_display = ("user", "org", "role", "created_at")
-    list_filter = ("role",)
-    list_select_related = ("user", "org")
+    list_filter = (OrgFilter, "role")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
     search_fields = ("user__email", "org__slug", "org__name")
-    autocomplete_fields = ("user", "org")
+    raw_id_fields = ("user", "org")  # an autocomplete does nothing without JavaScript
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         return ("user", "org") if obj else ()
@@ -146,30 +92,27 @@ class MembershipAdmin(ServiceAdmin):
             self.delete_model(request, member)
 
 
+def _revoke(actor: Actor, key: ApiKey, said: Said) -> None:
+    services.revoke_api_key(actor=actor, key_id=key.pk)
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(ActingAdmin):
     list_display = ("name", "prefix", "org", "scopes", "runtime_agent_id", "last_used_at", "expires_at", "revoked_at")
-    list_select_related = ("org",)
+    list_filter = (OrgFilter, ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix", "org__slug")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
     fields = (
-        "name", "prefix", "org", "scopes", "runtime_agent_id", "created_by", "created_at", "last_used_at", "expires_at",
-        "revoked_at",
+        "id", "name", "prefix", "org", "scopes", "runtime_agent_id", "created_by", "created_at", "last_used_at",
+        "expires_at", "revoked_at",
     )  # fmt: skip
-    actions = ("revoke",)
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("identity.change_apikey")
-
-    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset:
-            services.revoke_api_key(actor=operator(request, key.org_id), key_id=key.pk)
-        self.message_user(request, f"{len(queryset)} revoked.")
+    acts = (Act("revoke", "Revoke", "Revoked", _revoke, asks="The key stops working at once, and for good."),)
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(ReadOnlyAdmin):
+class TokenFamilyAdmin(LargeAdmin):
     list_display = ("id", "user", "org", "created_at", "expires_at", "revoked_at")
-    list_select_related = ("user", "org")
+    list_filter = (OrgFilter, ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("user__email",)
     fields = ("id", "user", "org", "created_at", "expires_at", "revoked_at")

@@ -13,7 +13,7 @@ from orchestrator.identity.actors import SCOPES
 from orchestrator.identity.models import ApiKey, Membership, Organization, Role, User
 from orchestrator.identity.tokens import TokenPair
 
-_SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Use a-z, 0-9 and hyphens between them, 64 at most.")
+SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Use a-z, 0-9 and hyphens between them, 64 at most.")
 
 
 class LogIn(StrictSerializer):
@@ -61,7 +61,7 @@ class ChangeRole(StrictSerializer):
 
 class FoundOrganization(StrictSerializer):
     name = serializers.CharField(max_length=200)
-    slug = serializers.CharField(required=False, validators=[_SLUG], help_text="Made from the name when you give none.")
+    slug = serializers.CharField(required=False, validators=[SLUG], help_text="Made from the name when you give none.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         slug = attrs.setdefault("slug", slugify(attrs["name"])[:64].strip("-_").replace("_", "-"))

@@ -36,7 +36,9 @@ def test_no_secret_is_shown_and_revoking_is_an_event_with_a_name(operator: Clien
     assert secret not in page
     assert key.hashed_secret not in page
     for _ in range(2):
-        operator.post("/admin/identity/apikey/", {"action": "revoke", "_selected_action": [str(key.id)]})
+        operator.post(
+            "/admin/identity/apikey/", {"action": "revoke", "_selected_action": [str(key.id)], "confirmed": "yes"}
+        )
     assert ApiKey.objects.get().revoked_at
     assert Event.objects.get(event="api_key_revoked").actor == f"user:{alice.user.id}"
 
