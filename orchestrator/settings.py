@@ -70,7 +70,7 @@ CHANNEL_LAYERS = {
 # --- apps -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "orchestrator.api.apps.OperatorsConfig",  # django.contrib.admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,9 +1,9 @@
 """Versions for operators: all to read, nothing to edit. What moves a tag goes through the service, as ever."""
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Func, IntegerField, QuerySet
 from django.forms.models import BaseInlineFormSet
@@ -11,11 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orchestrator.api.admin.acts import Act, ActsMixin, Said
+from orchestrator.api.admin.base import LargeAdmin
+from orchestrator.api.admin.filters import OrgFilter, exactly
 from orchestrator.identity.actors import Actor
-from orchestrator.identity.admin import ActingAdmin, ReadOnlyAdmin
-from versioning import materialisation
+from versioning import materialisation, refs
 from versioning.models import Artifact, Blob, Tag, TagMove
-from versioning.querysets import TagQuerySet
 from versioning.services import tags
 
 _MOVES: Final = 100
@@ -32,12 +33,11 @@ class OctetLength(Func):
 
 
 @admin.register(Blob)
-class BlobAdmin(ReadOnlyAdmin):
-    list_display = fields = readonly_fields = ("digest", "size", "org", "created_at")
-    list_filter = ("org",)
-    list_select_related = ("org",)
+class BlobAdmin(LargeAdmin):
+    list_display = fields = ("digest", "size", "org", "created_at")
+    list_filter = (OrgFilter, exactly("digest"))
     search_fields = ("digest",)
-    ordering = ("-id",)
+    indexed_in_org = ("digest",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Blob]:
         """Without the contents, which may have 4 MiB each."""
@@ -49,13 +49,13 @@ class BlobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Artifact)
-class ArtifactAdmin(ReadOnlyAdmin):
+class ArtifactAdmin(LargeAdmin):
     list_display = ("id", "kind", "definition_digest", "parents", "depth", "author", "message", "org", "created_at")
-    list_filter = ("kind", "org")
-    list_select_related = ("org",)
+    list_filter = (OrgFilter, "kind", exactly("definition_digest", "digest"))
     search_fields = ("definition_digest", "author", "message")
-    ordering = ("-id",)
-    fields = readonly_fields = (
+    ids = ("base_id", "merged_id")
+    indexed_in_org = ("definition_digest",)
+    fields = (
         "id", "org", "kind", "definition_digest", "blob", "base", "merged", "depth", "chain_length", "node_count",
         "edge_count", "author", "message", "created_at", "definition",
     )  # fmt: skip
@@ -71,7 +71,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
             whole = materialisation.definition_of(artifact)
         except materialisation.Corrupt as error:
             return format_html("{}", error)
-        return format_html("<pre>{}</pre>", json.dumps(whole, indent=2, ensure_ascii=False))
+        return format_html('<pre tabindex="0">{}</pre>', json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 class LastMoves(BaseInlineFormSet):
@@ -84,6 +84,8 @@ class LastMoves(BaseInlineFormSet):
 
 class MoveInline(admin.TabularInline):
     model = TagMove
+    extra = max_num = 0
+    can_delete = False
     formset = LastMoves
     ordering = ("-number",)
     fields = readonly_fields = (
@@ -94,77 +96,72 @@ class MoveInline(admin.TabularInline):
         return super().get_queryset(request).select_related("from_artifact", "to_artifact")
 
 
+class MoveForm(forms.Form):
+    ref = forms.CharField(
+        label="Version",
+        max_length=300,
+        help_text="An id, a digest, another tag, or a tag as of one of its moves: release@3.",
+    )
+    message = forms.CharField(max_length=1000, required=False)
+
+
+def _move(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.move_tag(actor=actor, name=tag.name, to=refs.resolve(tag.org_id, said["ref"]), message=said["message"])
+
+
+def _undo(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.undo_tag(actor=actor, name=tag.name)
+
+
+def _redo(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.redo_tag(actor=actor, name=tag.name)
+
+
+def _protect(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.protect_tag(actor=actor, name=tag.name, protected=True)
+
+
+def _lift(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.protect_tag(actor=actor, name=tag.name, protected=False)
+
+
+def _delete(actor: Actor, tag: Tag, said: Said) -> None:
+    tags.delete_tag(actor=actor, name=tag.name)
+
+
 @admin.register(Tag)
-class TagAdmin(ActingAdmin):
+class TagAdmin(ActsMixin, LargeAdmin):
     list_display = ("name", "org", "artifact", "version", "protected", "updated_by", "updated_at")
-    list_filter = ("protected", "org")
-    list_select_related = ("org", "artifact")
+    list_filter = (OrgFilter, "protected")
     search_fields = ("name",)
-    ordering = ("-id",)
-    fields = readonly_fields = (
+    fields = (
         "id", "name", "org", "artifact", "version", "protected", "position", "last_position", "move_count",
         "updated_by", "created_at", "updated_at",
     )  # fmt: skip
     inlines = (MoveInline,)
-    actions = ("undo", "redo", "protect", "lift_protection", "delete_names")
+    acts = (
+        Act("move", "Move to a version", "Moved", _move, form=MoveForm),
+        Act("undo", "Undo the last move", "Undone", _undo),
+        Act("redo", "Redo", "Redone", _redo),
+        Act("protect", "Protect", "Protected", _protect),
+        Act("lift_protection", "Lift protection", "Lifted", _lift),
+        Act("delete_names", "Delete", "Deleted", _delete, asks="The name goes; its history and all versions stay. What "
+            "starts runs by this name can start none any more.", permission="delete"),
+    )  # fmt: skip
 
-    def has_move_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("versioning.change_tag")
-
-    def has_remove_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("versioning.delete_tag")
-
-    @admin.action(description="Undo the last move", permissions=["move"])
-    def undo(self, request: HttpRequest, queryset: TagQuerySet) -> None:
-        self._each(request, queryset, "Undone", lambda actor, name: tags.undo_tag(actor=actor, name=name))
-
-    @admin.action(description="Redo", permissions=["move"])
-    def redo(self, request: HttpRequest, queryset: TagQuerySet) -> None:
-        self._each(request, queryset, "Redone", lambda actor, name: tags.redo_tag(actor=actor, name=name))
-
-    @admin.action(description="Protect", permissions=["move"])
-    def protect(self, request: HttpRequest, queryset: TagQuerySet) -> None:
-        self._each(request, queryset, "Protected", lambda actor, name: _protect(actor, name, True))
-
-    @admin.action(description="Lift protection", permissions=["move"])
-    def lift_protection(self, request: HttpRequest, queryset: TagQuerySet) -> None:
-        self._each(request, queryset, "Lifted", lambda actor, name: _protect(actor, name, False))
-
-    @admin.action(description="Delete", permissions=["remove"])
-    def delete_names(self, request: HttpRequest, queryset: TagQuerySet) -> None:
-        self._each(request, queryset, "Deleted", lambda actor, name: tags.delete_tag(actor=actor, name=name))
-
-    def _each(self, request: HttpRequest, rows: TagQuerySet, done: str, change: Callable[[Actor, str], object]) -> None:
-        """Django capitalises the first letter of a message, so that it must not be a tag's."""
-
-        def name(tag: Tag) -> str:
-            return f"Refused for {tag.org.slug} {tag}"
-
-        self.each(request, rows, done, lambda actor, tag: change(actor, tag.name), name)
-
-
-def _protect(actor: Actor, name: str, protected: bool) -> None:
-    tags.protect_tag(actor=actor, name=name, protected=protected)
+    def name_of(self, row: Tag) -> str:
+        return f"{row.org.slug} {row}"
 
 
 @admin.register(TagMove)
-class TagMoveAdmin(ReadOnlyAdmin):
+class TagMoveAdmin(LargeAdmin):
     list_display = (
-        "tag",
-        "number",
-        "kind",
-        "position",
-        "from_artifact",
-        "to_artifact",
-        "actor",
-        "message",
-        "created_at",
-    )
-    list_filter = ("kind", "org")
-    list_select_related = ("tag", "from_artifact", "to_artifact")
+        "number", "tag", "kind", "position", "from_artifact", "to_artifact", "actor", "message", "created_at",
+    )  # fmt: skip
+    list_filter = (OrgFilter, "kind")
     search_fields = ("tag__name", "actor", "message")
-    ordering = ("-id",)
-    fields = readonly_fields = (
+    ids = ("tag_id",)
+    fields = (
         "id", "org", "tag", "number", "kind", "position", "from_artifact", "to_artifact", "actor", "message",
         "created_at",
     )  # fmt: skip

@@ -37,7 +37,7 @@ def page(client: Client, path: str) -> str:
 
 
 def act(client: Client, model: str, action: str, *ids: Any) -> Any:
-    return client.post(f"{BASE}{model}/", {"action": action, "_selected_action": ids}, follow=True)
+    return client.post(f"{BASE}{model}/", {"action": action, "_selected_action": ids, "confirmed": "yes"}, follow=True)
 
 
 @pytest.mark.parametrize(

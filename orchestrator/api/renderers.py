@@ -8,6 +8,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
 
+from orchestrator import __version__
 from orchestrator.core import clock
 
 
@@ -63,6 +64,11 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         if renderer_context:
             renderer_context["response"].headers.pop("ETag", None)
         return page
+
+    def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """With our version at the foot of the page, in place of that of Django REST framework."""
+        context: dict[str, Any] = {**super().get_context(*args, **kwargs), "version": __version__}
+        return context
 
     def get_content(
         self, renderer: Any, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]

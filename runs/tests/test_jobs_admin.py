@@ -25,7 +25,7 @@ def page(client: Client, path: str) -> str:
 
 
 def act(client: Client, action: str, *jobs: Job) -> str:
-    sent = {"action": action, "_selected_action": [job.id for job in jobs]}
+    sent = {"action": action, "_selected_action": [job.id for job in jobs], "confirmed": "yes"}
     return client.post(f"{BASE}job/", sent, follow=True).content.decode()
 
 

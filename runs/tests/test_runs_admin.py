@@ -21,7 +21,7 @@ def _page(client: Client, path: str) -> str:
 
 
 def _act(client: Client, action: str, run: Run) -> str:
-    sent = {"action": action, "_selected_action": [run.id]}
+    sent = {"action": action, "_selected_action": [run.id], "confirmed": "yes"}
     return client.post(f"{BASE}run/", sent, follow=True).content.decode()
 
 

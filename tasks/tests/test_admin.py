@@ -16,7 +16,7 @@ LIST = "/admin/tasks/task/"
 
 
 def cancel(client: Client, *tasks: Any) -> Any:
-    body = {"action": "cancel_selected", "_selected_action": [task["id"] for task in tasks]}
+    body = {"action": "cancel_selected", "_selected_action": [task["id"] for task in tasks], "confirmed": "yes"}
     return client.post(LIST, body, follow=True)
 
 
@@ -78,7 +78,8 @@ LEASES = "/admin/tasks/tasklease/"
 
 
 def revoke(client: Client) -> str:
-    body = {"action": "revoke_selected", "_selected_action": [str(lease.pk) for lease in TaskLease.objects.all()]}
+    leases = [str(lease.pk) for lease in TaskLease.objects.all()]
+    body = {"action": "revoke_selected", "_selected_action": leases, "confirmed": "yes"}
     answer = client.post(LEASES, body, follow=True)
     return str(answer.content.decode()) if answer.status_code == 200 else str(answer.status_code)
 
@@ -116,3 +117,12 @@ def test_staff_without_the_permission_cannot_revoke(alice: Person) -> None:
     acquire(alice, add(alice))
     assert revoke(client) == "403"
     assert Task.objects.get().status == "in_progress"
+
+
+def test_a_parked_task_goes_back_into_the_queue(alice: Person, operator: User, desk: Client) -> None:
+    task = add(alice)
+    Task.objects.filter(pk=task["id"]).update(status="blocked", attempts=3)
+    body = {"action": "requeue_selected", "_selected_action": [task["id"]]}
+    assert "Back in the queue: 1." in desk.post(LIST, body, follow=True).content.decode()
+    assert Task.objects.values_list("status", "attempts").get() == ("todo", 0)
+    assert Event.objects.get(event="task_transitioned").actor == f"user:{operator.pk}"

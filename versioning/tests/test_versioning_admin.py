@@ -34,7 +34,7 @@ def page(client: Client, path: str) -> str:
 
 def act(client: Client, action: str, *names: str) -> Any:
     chosen = [str(tag.pk) for tag in Tag.objects.filter(name__in=names)]
-    return client.post(f"{BASE}tag/", {"action": action, "_selected_action": chosen}, follow=True)
+    return client.post(f"{BASE}tag/", {"action": action, "_selected_action": chosen, "confirmed": "yes"}, follow=True)
 
 
 def said(client: Client, action: str, *names: str) -> str:
@@ -201,3 +201,21 @@ def test_deleted_tags_are_listed_too(alice: Person, desk: Client) -> None:
     root(alice)
     tags.delete_tag(actor=alice.actor, name="flow")
     assert "flow" in page(desk, "tag/")
+
+
+def test_a_tag_is_moved_to_the_version_that_the_form_names(alice: Person, operator: User, desk: Client) -> None:
+    first = root(alice)
+    moved(alice, "flow", 5)
+    tag = Tag.objects.get(name="flow")
+    body = {"action": "move", "_selected_action": [str(tag.pk)]}
+    assert "ref" in desk.post(f"{BASE}tag/", body).content.decode()
+    missing = desk.post(f"{BASE}tag/", {**body, "confirmed": "yes"}).content.decode()
+    assert "This field is required" in missing
+    unknown = desk.post(f"{BASE}tag/", {**body, "confirmed": "yes", "ref": "nowhere"}, follow=True)
+    assert "There is no version" in unknown.content.decode()
+    done = desk.post(f"{BASE}tag/", {**body, "confirmed": "yes", "ref": str(first.pk), "message": "Back"}, follow=True)
+    assert "Moved: 1." in done.content.decode()
+    tag.refresh_from_db()
+    assert tag.artifact_id == first.pk
+    last = TagMove.objects.filter(tag=tag).latest("number")
+    assert (last.kind, last.actor, last.message) == ("move", f"user:{operator.pk}", "Back")
