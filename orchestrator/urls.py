@@ -28,6 +28,10 @@ urlpatterns = [
     path("api/", include("agents.api.urls")),  # seed 002 writes /api/agents and /api/runtime
     path("admin/", admin.site.urls),
     path("", include("runs.pages.urls")),
+    path("", include("versioning.pages.urls")),
+    path("", include("tasks.pages.urls")),
+    path("", include("agents.pages.urls")),
+    path("", include("runs.jobs.pages.urls")),
     path("", include("orchestrator.web.urls")),  # after the apps' pages: it answers all of /dashboard that is left
     re_path(r"", not_found),
 ]

@@ -1,22 +1,26 @@
 """Who may open a page: ``page`` is for signed-in people, ``open_page`` for all. Both answer every error as a page."""
 
 import functools
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
 from django.urls import reverse
 
 from orchestrator.api.errors import as_product_error
 from orchestrator.api.throttles import limit
-from orchestrator.core.errors import MethodNotAllowed, NotAuthenticated
+from orchestrator.core.errors import MethodNotAllowed, NotAuthenticated, PermissionDenied
 from orchestrator.identity.actors import Actor
 from orchestrator.identity.models import Organization, User
 from orchestrator.identity.resolver import SESSION_ORG, Credentials, resolve
 from orchestrator.web.errors import error_page
+from orchestrator.web.navigation import sections
 
 View = Callable[..., HttpResponse]
 
@@ -28,6 +32,8 @@ class Visitor:
     actor: Actor
     user: User
     organization: str
+    organizations: list[Organization]
+    sections: list[dict[str, Any]]
 
     @property
     def may_write(self) -> bool:
@@ -84,9 +90,32 @@ def enter(request: HttpRequest) -> Actor:
     if principal is None or principal.user is None:
         raise NotAuthenticated
     actor = principal.actor
-    organization = Organization.objects.values_list("name", flat=True).get(pk=actor.org_id)
-    request.actor, request.visitor = actor, Visitor(actor, principal.user, organization)  # type: ignore[attr-defined]
+    _stay_in_one(request, actor)
+    organizations = list(Organization.objects.seen_by_user(principal.user.pk).order_by("name", "pk"))
+    name = next((each.name for each in organizations if each.pk == actor.org_id), "")
+    shown = list(sections(actor, request.path))
+    request.actor = actor  # type: ignore[attr-defined]
+    request.visitor = Visitor(actor, principal.user, name, organizations, shown)  # type: ignore[attr-defined]
     return actor
+
+
+def _stay_in_one(request: HttpRequest, actor: Actor) -> None:
+    """Who was taken out of the session's organization comes to another of theirs. What they send was meant for the
+    first: raises PermissionDenied.
+    """
+    if request.session.get(SESSION_ORG, "") in ("", str(actor.org_id)):
+        return
+    go_to_organization(request, actor.org_id)
+    if request.method not in ("GET", "HEAD"):
+        raise PermissionDenied("Nothing was done: you are no member any more of the organization that it was about.")
+
+
+def go_to_organization(request: HttpRequest, org_id: uuid.UUID) -> None:
+    """The session goes on in that organization. Forms of pages that are still open are about the one before: with a
+    new CSRF token they are refused, where "cancel all that match" would have done it to the runs of this one.
+    """
+    request.session[SESSION_ORG] = str(org_id)
+    rotate_token(request)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -30,3 +30,11 @@ def page_of(rows: QuerySet[Any], before: str, size: int = PAGE_SIZE) -> Page:
     found = list(rows.order_by("-pk")[: size + 1])
     older = str(found[size - 1].pk) if len(found) > size else ""
     return Page(found[:size], older, first=not before)
+
+
+def edge_of(rows: QuerySet[Any], depth: int, order: str = "-pk") -> Any:
+    """The place of row number ``depth`` in that order, None when there are not so many rows: how far a page looks for
+    what no index finds. An OFFSET, but one that does not grow, over the entries of an index; PostgreSQL has no MIN of
+    UUIDs.
+    """
+    return rows.order_by(order).values_list(order.removeprefix("-"), flat=True)[depth - 1 : depth].first()

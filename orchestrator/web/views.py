@@ -1,11 +1,12 @@
-"""Signing in and out, the home page, and the page for addresses that name nothing."""
+"""Signing in and out, switching organizations, the home page, finding things, and addresses that name nothing."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from orchestrator.api.throttles import limit_login
@@ -15,8 +16,8 @@ from orchestrator.identity.actors import Actor
 from orchestrator.identity.models import Membership, User, normal_email
 from orchestrator.identity.querysets import membership_in
 from orchestrator.identity.resolver import SESSION_ORG
-from orchestrator.web import panels
-from orchestrator.web.access import open_page, page
+from orchestrator.web import palette, panels
+from orchestrator.web.access import go_to_organization, open_page, page
 from orchestrator.web.forms import SignInForm
 
 
@@ -52,6 +53,16 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(settings.LOGIN_URL)
 
 
+@page("POST")
+def switch_organization(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Go on in another organization of the person's, at its home page: what was open belongs to the one before."""
+    member = membership_in(cast(User, request.user), request.POST.get("organization") or "-")
+    if member is None:
+        raise NotFound("You are no member of such an organization.")
+    go_to_organization(request, member.org_id)
+    return HttpResponseRedirect(reverse("dashboard"))
+
+
 @page("GET")
 def home(request: HttpRequest, actor: Actor) -> HttpResponse:
     """What is going on."""
@@ -62,6 +73,14 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
 def home_live(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The live panels alone, for live.js."""
     return render(request, "web/partials/home_live.html", _home(actor, live_only=True))
+
+
+@page("GET")
+def find(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """What goes by ``?q=``; with ``?part=1`` the hits alone, for the palette."""
+    text = request.GET.get("q", "")
+    template = "web/partials/hits.html" if "part" in request.GET else "web/find.html"
+    return render(request, template, {"q": text, "kinds": list(palette.found(actor, text))})
 
 
 @page("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -8,21 +8,27 @@
 // smaller than the settings and listeners that would mend all three, and needs nothing vendored.
 //
 //   [data-live]      the stream's URL; also data-fragment (URL of the fragment), data-event (what to listen for),
-//                    data-last (id of the last event on the page), data-silence (seconds between heartbeats), data-more
+//                    data-last (id of the last event on the page), data-silence (seconds between heartbeats), data-more,
+//                    data-pace (milliseconds between two requests), data-passing (the event of text that nothing keeps)
 //   [data-fragment]  the root of an answer; also data-last, data-more (ask again at once), data-final (nothing will follow),
 //                    data-title (the page's title now)
-//   [data-region]    replaced, by id, when its content is another one
-//   [data-append]    a list, by id, whose new items (by their ids) are added
-//   [data-badge]     says what the connection is: live, reconnecting or ended
+//   [data-region]    replaced, by id, when its content is another one; what has an id in it keeps the focus, stays ticked and open
+//   [data-append]    a list, by id, whose new items (by their ids) are added; of more than data-most the oldest go
+//   [data-text-of]   shows the end of the text that a node is writing
+//   [data-badge]     says what the connection is: live, behind (by how many events), reconnecting or ended
 "use strict";
 
 (() => {
-    const PACE = 250; // milliseconds between two requests, however fast events come
     const LONGEST_WAIT = 5000;
+    const LATE = 2000; // milliseconds after which the page admits that it is behind
+    const TEXT_SHOWN = 240; // characters of a text in passing
     const WORDS = { connecting: "Connecting…", live: "Live", reconnecting: "Reconnecting…", ended: "Ended" };
 
     const root = document.querySelector("[data-live]");
+    if (!root) return;
     const badge = document.querySelector("[data-badge]");
+    const pace = Number(root.dataset.pace || 250); // however fast events come
+    const texts = new Map(); // what each node is writing
     const shown = new Map(); // what each region was rendered from; what the reader did to it since (an open <details>) is theirs
     const silence = Number(root.dataset.silence || 0) * 2500;
 
@@ -31,6 +37,7 @@
     let source = null;
     let failures = 0;
     let heardAt = 0;
+    let behindSince = 0;
     let ended = false;
     let fetching = false;
     let wanted = false;
@@ -41,16 +48,31 @@
     const wait = () => Math.min(LONGEST_WAIT, 250 * 2 ** failures++) * (0.75 + Math.random() / 2);
     const heard = () => (heardAt = performance.now());
 
-    function say(state) {
-        if (badge.dataset.state === state && !badge.hidden) return;
+    function after(path) {
+        const url = new URL(path, location.href); // it may have filters in it
+        url.searchParams.set("after", last);
+        return url;
+    }
+
+    function say(state, words = WORDS[state]) {
+        if (badge.textContent === words && badge.dataset.state === state && !badge.hidden) return;
         badge.dataset.state = state;
-        badge.textContent = WORDS[state];
+        badge.textContent = words;
         badge.hidden = false;
+    }
+
+    // Live is what shows all that it was told of. A page that the server cannot keep up with says so, and by how much.
+    function measure() {
+        if (told <= last) behindSince = 0;
+        else behindSince ||= performance.now();
+        if (ended || !source || source.readyState !== EventSource.OPEN) return;
+        if (behindSince && performance.now() - behindSince > LATE) say("behind", `Behind by ${told - last}`);
+        else if (badge.dataset.state === "behind") say("live");
     }
 
     function connect() {
         disconnect();
-        source = new EventSource(`${root.dataset.live}?after=${last}`);
+        source = new EventSource(after(root.dataset.live));
         heard();
         source.onopen = () => {
             failures = 0;
@@ -63,8 +85,10 @@
         source.addEventListener(root.dataset.event, (event) => {
             heard();
             told = Number(event.lastEventId);
+            measure();
             refresh(false);
         });
+        if (root.dataset.passing) source.addEventListener(root.dataset.passing, pass);
         source.addEventListener("done", () => {
             disconnect(); // the server closes now, and that is no fault
             refresh();
@@ -94,7 +118,7 @@
             wanted = false;
             try {
                 await fetchFragment();
-                await pause(PACE);
+                await pause(pace);
             } catch {
                 wanted = true;
                 say("reconnecting");
@@ -105,7 +129,7 @@
     }
 
     async function fetchFragment() {
-        const answer = await fetch(`${root.dataset.fragment}?after=${last}`, {
+        const answer = await fetch(after(root.dataset.fragment), {
             redirect: "manual",
             signal: AbortSignal.timeout(10000),
         });
@@ -117,11 +141,14 @@
         if (!answer.ok) throw new Error(answer.statusText);
         show(new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-fragment]"));
         failures = 0;
-        if (source && source.readyState === EventSource.OPEN) say("live");
+        measure();
+        if (source && source.readyState === EventSource.OPEN && badge.dataset.state !== "behind") say("live");
     }
 
     function show(fragment) {
+        const focused = document.activeElement;
         for (const fresh of fragment.querySelectorAll("[data-region]")) replace(fresh);
+        if (focused.id && !focused.isConnected) document.getElementById(focused.id)?.focus({ preventScroll: true }); // its successor
         for (const list of fragment.querySelectorAll("[data-append]")) {
             for (const item of [...list.children]) append(document.getElementById(list.id), item);
         }
@@ -135,13 +162,47 @@
         const html = fresh.innerHTML.trim();
         if (shown.get(fresh.id) === html) return;
         shown.set(fresh.id, html);
-        document.getElementById(fresh.id).replaceChildren(...fresh.childNodes);
+        const region = document.getElementById(fresh.id);
+        const keep = kept(region);
+        region.replaceChildren(...fresh.childNodes);
+        keep();
+        for (const node of texts.keys()) write(node);
+    }
+
+    // What the reader did to a region: what they ticked, by id, and what they opened, by its summary.
+    function kept(region) {
+        const ticked = [...region.querySelectorAll("input:checked[id]")].map((input) => input.id);
+        const opened = [...region.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
+        return () => {
+            for (const id of ticked) {
+                const input = document.getElementById(id);
+                if (input) input.checked = true;
+            }
+            for (const summary of region.querySelectorAll("details > summary")) {
+                if (opened.includes(summary.textContent)) summary.parentElement.open = true;
+            }
+        };
     }
 
     function append(list, item) {
         if (document.getElementById(item.id)) return;
         item.classList.add("fresh");
         list.append(item);
+        while (list.children.length > Number(list.dataset.most || Infinity)) list.firstElementChild.remove();
+        list.dispatchEvent(new Event("appended"));
+    }
+
+    function pass(event) {
+        heard();
+        const { node, text } = JSON.parse(event.data);
+        texts.set(node, ((texts.get(node) || "") + text).slice(-TEXT_SHOWN));
+        write(node);
+    }
+
+    function write(node) {
+        for (const place of root.querySelectorAll("[data-text-of]")) {
+            if (place.dataset.textOf === node && place.closest("[data-state=running]")) place.textContent = texts.get(node);
+        }
     }
 
     function end() {
@@ -151,7 +212,9 @@
     }
 
     for (const region of root.querySelectorAll("[data-region]")) shown.set(region.id, region.innerHTML.trim());
-    for (const link of root.querySelectorAll("[data-without-script]")) link.remove();
+
+    // Another script of the page has changed something, or knows that time has.
+    document.addEventListener("look-again", () => !ended && refresh());
 
     // A browser opens six connections to a host, and a stream is one of them: a page that nobody sees must not hold any.
     document.addEventListener("visibilitychange", () => {
@@ -159,6 +222,8 @@
         if (document.hidden) disconnect();
         else connect();
     });
+
+    setInterval(measure, 500);
 
     // A network that went away says nothing; the missing heartbeat does.
     if (silence) setInterval(() => source && performance.now() - heardAt > silence && lost(), 1000);

@@ -33,20 +33,21 @@ def source(name: str) -> str:
 def test_every_asset_of_the_pages_is_there(alice: Any) -> None:
     pages = Client().get("/login").content.decode() + sign_in(alice).get("/dashboard").content.decode()
     named = set(re.findall(r'(?:href|src)="/static/([^"]+)"', pages))
-    assert {"css/app.css", "js/page.js", "js/live.js", "img/mark.svg"} <= named
+    assert {"css/tokens.css", "js/page.js", "js/palette.js", "js/live.js", "img/mark.svg"} <= named
     for name in named:
         assert finders.find(name), name
 
 
-@pytest.mark.parametrize("name", ["js/page.js", "js/live.js"])
+@pytest.mark.parametrize("name", [f"js/{path.name}" for path in sorted(Path("static/js").glob("*.js"))])
 def test_scripts_need_nothing_that_the_policy_forbids(name: str) -> None:
     script = source(name)
     assert not re.search(r"\beval\(|new Function|\.innerHTML\s*=|insertAdjacentHTML|\.style\b|document\.write", script)
     assert "://" not in script
 
 
-def test_the_style_sheet_asks_nobody_else() -> None:
-    assert not re.search(r"@import|url\(", source("css/app.css"))
+@pytest.mark.parametrize("name", [f"css/{path.name}" for path in sorted(Path("static/css").glob("*.css"))])
+def test_style_sheets_ask_nobody_else(name: str) -> None:
+    assert not re.search(r"@import|url\(", source(name))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -54,7 +55,7 @@ def test_the_style_sheet_asks_nobody_else() -> None:
 def test_text_has_contrast(scheme: str, front: str, back: str) -> None:
     """WCAG 2.2, 1.4.3 (AA): 4.5 to 1."""
     tokens = {"light": {}, "dark": {}}
-    light, dark = re.findall(r":root \{(.*?)\}", source("css/app.css"), re.DOTALL)[:2]
+    light, dark = re.findall(r":root \{(.*?)\}", source("css/tokens.css"), re.DOTALL)[:2]
     tokens["light"] = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", light))
     tokens["dark"] = tokens["light"] | dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", dark))
     brighter, darker = sorted((luminance(tokens[scheme][name]) for name in (front, back)), reverse=True)

@@ -32,7 +32,10 @@ def page_of(answer: Any, status: int) -> str:
 def test_an_unknown_address_is_a_page(alice: Any, debug: bool, path: str) -> None:
     client = sign_in(alice)
     assert "There is nothing here" in page_of(client.get(path, headers=QUOTED), 404)
-    page_of(client.post("/dashboard/nothing", headers=QUOTED), 404)
+    assert (
+        'href="/dashboard/find"'
+        in page_of(client.post("/dashboard/nothing", headers=QUOTED), 404).partition("<main")[2]
+    )
 
 
 def test_strangers_learn_nothing_of_addresses(db: Any) -> None:

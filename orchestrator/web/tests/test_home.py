@@ -19,7 +19,8 @@ def start(person: Any, number: int = 1, prompt: str = "Two days in Rome") -> Non
 
 def test_an_empty_org_is_told_what_to_do(alice: Any) -> None:
     page = sign_in(alice).get("/dashboard").content.decode()
-    assert "Write above what is to be planned" in page
+    assert "First steps" in page
+    assert "curl http://testserver/api/v1/agents" in page
     assert "Start the run" in page
     assert faults(page) == []
 
@@ -28,7 +29,8 @@ def test_it_counts_runs_and_lists_the_latest(alice: Any) -> None:
     start(alice, 3)
     page = sign_in(alice).get("/dashboard")
     shown = {each["panel"].name: each["data"] for each in page.context["panels"]}
-    assert dict(shown["run-counts"]["counts"])["queued"] == 3
+    assert ("queued", "3", "now") in shown["activity"]["tiles"]
+    assert "First steps" not in page.content.decode()
     assert len(shown["latest-runs"]["runs"]) == 3
     assert "Run created" in page.content.decode()
     assert "by Alice" in page.content.decode()
@@ -105,4 +107,14 @@ def test_the_queries_do_not_grow_with_the_rows(alice: Any, path: str) -> None:
         for number in range(200)
     )
     assert queries(lambda: client.get(path)) == few
-    assert few <= 10
+    assert few <= 18
+
+
+def test_what_the_reader_opened_stays_open(alice: Any) -> None:
+    """The table's rows are replaced, and not what folds it."""
+    start(alice)
+    client = sign_in(alice)
+    page, fragment = (client.get(path).content.decode() for path in ("/dashboard", "/dashboard/live"))
+    assert '<section id="panel-activity"\n' in page
+    assert 'id="activity-hours" data-region' in fragment
+    assert "data-region" not in page[page.index('<details class="card"') : page.index('id="activity-hours"')]

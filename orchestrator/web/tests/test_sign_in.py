@@ -178,6 +178,37 @@ def test_the_session_keeps_its_org(alice: Any) -> None:
     assert "Org of zoe" in client.get("/dashboard").content.decode()
 
 
+def _in_two_orgs(alice: Any) -> tuple[Client, Membership, str]:
+    """Alice in her own org, her membership of Zoe's, and the token of a form that she has open."""
+    other = Membership.objects.create(org=make_person("zoe").org, user=alice.user)
+    client = sign_in(alice, enforce_csrf_checks=True)
+    session = client.session
+    session[SESSION_ORG] = str(alice.org.id)
+    session.save()
+    return client, other, str(client.get("/dashboard/tasks/new").context["csrf_token"])
+
+
+def test_a_form_of_the_organization_before_is_refused(alice: Any) -> None:
+    client, other, token = _in_two_orgs(alice)
+    client.post("/dashboard/organization", {"organization": str(other.org_id), "csrfmiddlewaretoken": token})
+    task = {"title": "Meant for alice's org", "priority": "0", "max_attempts": "3"}
+    refused = client.post("/dashboard/tasks/new", {**task, "csrfmiddlewaretoken": token})
+    assert refused.status_code == 403
+    assert "another organization" in refused.content.decode()
+    fresh = str(client.get("/dashboard/tasks/new").context["csrf_token"])
+    assert client.post("/dashboard/tasks/new", {**task, "csrfmiddlewaretoken": fresh}).status_code == 302
+
+
+def test_who_was_removed_does_nothing_in_the_next_organization_by_mistake(alice: Any) -> None:
+    client, _, token = _in_two_orgs(alice)
+    Membership.objects.filter(org=alice.org, user=alice.user).delete()
+    task = {"title": "Meant for alice's org", "priority": "0", "max_attempts": "3", "csrfmiddlewaretoken": token}
+    refused = client.post("/dashboard/tasks/new", task)
+    assert refused.status_code == 403
+    assert "no member any more" in refused.content.decode()
+    assert "Org of zoe" in client.get("/dashboard").content.decode()
+
+
 def test_the_sign_in_page_asks_the_database_nothing(db: Any) -> None:
     assert queries(lambda: Client().get("/login")) == 0
 

@@ -1,0 +1,1 @@
+"""The org's log as pages: read, searched, followed, downloaded."""
