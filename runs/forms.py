@@ -1,11 +1,15 @@
-"""The form that starts a run."""
+"""The forms of runs: starting one, forking it, changing it while it goes on, deciding."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, Self
 
 from django import forms
 
+from runs.jobs.models import MAX_PRIORITY
 from runs.models import Run
+from runs.pages.schema_form import JsonField
+from versioning.documents.pointers import same
 
 _FIELD_OF_INPUT: Final = {"budget_usd_cents": "budget", "max_days": "max_days"}
 
@@ -45,3 +49,87 @@ class StartRunForm(forms.Form):
         for name, messages in faults.items():
             field = _FIELD_OF_INPUT.get(name, name)
             self.add_error(field if field in self.fields else None, messages)
+
+
+class PriorityForm(forms.Form):
+    """Beside the inputs of any run."""
+
+    priority = forms.IntegerField(
+        label="Priority", min_value=0, max_value=MAX_PRIORITY, required=False,
+        help_text="Of the runs that wait for a worker the highest goes first. Empty: as the workflow says.",
+    )  # fmt: skip
+
+
+class ForkForm(forms.Form):
+    """From which node on, with which inputs, by which version."""
+
+    from_node = forms.ChoiceField(label="Begin at", help_text="This node, and all that follows it, is done anew.")
+    version = forms.ChoiceField(
+        label="Version", choices=(("same", "The one that this run goes by"), ("head", "The workflow of today")),
+        help_text="What is reused must be the same in both.",
+    )  # fmt: skip
+    inputs = JsonField(label="Inputs", kind=dict)
+    patch = JsonField(
+        label="Changes to the definition", kind=list, required=False,
+        help_text="A JSON Patch (RFC 6902) for the new run alone, as [{\"op\": \"replace\", …}].",
+    )  # fmt: skip
+
+    def __init__(self, nodes: Sequence[str], data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.fields["from_node"].choices = [(name, name) for name in nodes]  # type: ignore[attr-defined]
+
+    @classmethod
+    def of(cls, run: Run, nodes: Sequence[str], from_node: str) -> Self:
+        return cls(nodes, initial={"from_node": from_node, "version": "same", "inputs": run.inputs})
+
+    def asked(self, run: Run) -> dict[str, Any]:
+        """The arguments of the service. Inputs that are as they were are not sent."""
+        typed = self.cleaned_data
+        found: dict[str, Any] = {"from_node": typed["from_node"]}
+        if not same(typed["inputs"], run.inputs):
+            found["inputs"] = typed["inputs"]
+        if typed["patch"]:
+            found["patch"] = typed["patch"]
+        if typed["version"] == "head":
+            found["ref"] = run.workflow
+        return found
+
+    def add_refusal(self, details: Any, sentence: str) -> None:
+        """At its field what the service says of one, else above the form."""
+        at = next((name for name in ("from_node", "patch") if isinstance(details, dict) and name in details), None)
+        if isinstance(details, dict) and details.keys() & {"ref", "workflow"}:
+            at = "version"
+        self.add_error(at, sentence)
+
+
+class PatchForm(forms.Form):
+    """A change to what a live run has not started."""
+
+    operations = JsonField(
+        label="Operations", kind=list,
+        help_text="A JSON Patch (RFC 6902) on the definition of this run. Nodes that have started stay as they are.",
+    )  # fmt: skip
+    message = forms.CharField(label="Why", max_length=1000, required=False)
+    propose = forms.BooleanField(label="Only propose it: somebody else decides", required=False)
+
+
+class CommentForm(forms.Form):
+    """What goes with a decision."""
+
+    comment = forms.CharField(
+        label="Comment", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class RejectForm(forms.Form):
+    """A no: for good, or back to an earlier node."""
+
+    comment = forms.CharField(label="Why not", max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
+    to = forms.ChoiceField(
+        label="Then", required=False, help_text="Back to a node: it and all that follows is done again."
+    )
+
+    def __init__(self, earlier: Sequence[str], data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        back = [(name, f"Push back to {name}") for name in earlier]
+        self.fields["to"].choices = [("", "Reject it: the node fails"), *back]  # type: ignore[attr-defined]

@@ -1,37 +1,35 @@
-"""What runs put on the home page: how many there are, the form that starts one, and the latest."""
+"""What runs and jobs put into the shell: panels of the home page, needs, pages of event targets, sections, finders."""
 
-from typing import Any, Final
-
-from django.db.models import Count
-
-from orchestrator.identity.actors import Actor
-from orchestrator.web import panels
+from orchestrator.web import navigation, needs, palette, panels
+from orchestrator.web.navigation import Section
 from orchestrator.web.panels import Panel
-from runs.forms import StartRunForm
-from runs.models import Run
-from runs.pages.rows import LIST_FIELDS
+from orchestrator.web.settings import tabs
+from orchestrator.web.settings.tabs import Tab
+from runs.jobs.pages.finder import find_jobs
+from runs.jobs.states import JobStatus
+from runs.pages import home
+from runs.pages.find import find_runs
+from runs.pages.of_workflow import by_version
 from runs.states import RunStatus
+from versioning.pages import usage
+from versioning.pages.usage import Usage
 
-_LATEST: Final = 8
-
-
-def counts(actor: Actor) -> dict[str, Any]:
-    """The number of runs in each state, in the order of a run's life."""
-    found = Run.objects.for_org(actor.org_id).order_by().values_list("status").annotate(Count("id"))
-    by_status = dict(found)
-    return {"counts": [(status.value, by_status.get(status.value, 0)) for status in RunStatus]}
-
-
-def latest(actor: Actor) -> dict[str, Any]:
-    rows = Run.objects.for_org(actor.org_id).order_by("-pk").only(*LIST_FIELDS)
-    return {"runs": list(rows[:_LATEST])}
-
-
-def start_form(actor: Actor) -> dict[str, Any]:
-    return {"form": StartRunForm()}
-
-
-panels.register(Panel("run-counts", "top", "runs/partials/counts.html", counts))
-panels.register(Panel("start-run", "main", "runs/partials/start_panel.html", start_form, live=False, scope="write"))
-panels.register(Panel("latest-runs", "main", "runs/partials/latest.html", latest))
+panels.register(Panel("activity", "top", "runs/home/activity.html", home.activity, regions=True, order=20))
+panels.register(
+    Panel("start-run", "main", "runs/home/start.html", home.start_form, live=False, scope="write", order=10)
+)
+panels.register(Panel("latest-runs", "main", "runs/home/latest.html", home.latest, order=20))
 panels.register_target("run", "dashboard-run")
+panels.register_target("job", "dashboard-job")
+panels.register_target("org", "dashboard-limits-of")
+needs.register("Decisions", "hourglass", home.decisions, "dashboard-approvals")
+needs.register("Failed runs", "circle-x", home.failures, "dashboard-runs", {"status": RunStatus.FAILED})
+needs.register(
+    "Jobs that cannot start", "calendar-clock", home.stuck_jobs, "dashboard-jobs", {"status": JobStatus.PAUSED}
+)
+navigation.register(Section("Runs", "dashboard-runs", "play", 10, also=("/dashboard/approvals",)))
+navigation.register(Section("Jobs", "dashboard-jobs", "calendar-clock", 50))
+palette.register("Runs", find_runs)
+palette.register("Jobs", find_jobs)
+tabs.register(Tab("Limits", "dashboard-limits", 30))
+usage.register(Usage("runs/partials/of_workflow.html", by_version, "runs/partials/start_of_workflow.html"))

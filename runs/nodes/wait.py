@@ -20,7 +20,7 @@ def wait(ctx: NodeContext) -> NodeResult | Waiting:
     written = clock.rfc3339(until)
     if until <= now:
         return _over(written)
-    return Waiting({"kind": "timer", "until": written}, f"Waiting until {written}.", until)
+    return Waiting({"kind": "timer", "until": written}, f"Waiting until {until:%Y-%m-%d %H:%M:%S} UTC.", until)
 
 
 def _until(ctx: NodeContext, now: datetime) -> datetime:

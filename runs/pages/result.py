@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from orchestrator.web.people import Names
 from runs import definitions
 from runs.models import Run
 
@@ -31,11 +32,11 @@ def itinerary_of(run: Run) -> dict[str, Any] | None:
     return {**found, "cost_rows": rows, "visits": sum(len(day["activities"]) for day in days)}
 
 
-def error_of(run: Run) -> dict[str, Any] | None:
+def error_of(run: Run, names: Names) -> dict[str, Any] | None:
     """Why the run failed: ``message``, ``node``, ``code``, and where they help ``violations`` and ``known_cities``."""
     if not isinstance(run.error, dict):
         return None
     details = run.error.get("details")
     help_ = details if isinstance(details, dict) else {}
     lists = {name: help_[name] for name in ("violations", "known_cities") if isinstance(help_.get(name), list)}
-    return {**run.error, **lists}
+    return {**run.error, "message": names.spell(str(run.error.get("message") or "")), **lists}

@@ -1,14 +1,39 @@
 """Why a run does not move, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from django.urls import reverse
+
+from orchestrator.core.ids import parse_uuid
+from orchestrator.web.templatetags.formats import short_id
+from runs.models import Run
+from runs.pages.found import address
+
 Reason = Mapping[str, Any]
+_HOLDERS: Final = 5
 
 
 def sentences(waiting_on: list[dict[str, Any]] | None) -> list[str]:
     """One for each thing that the run waits for (docs/runs.md, Why it waits)."""
     return [_sentence(reason) for reason in waiting_on or ()]
+
+
+def reasons(run: Run, waiting_on: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """The same, each with ``links`` (label, address) to where one can look, or do something about it."""
+    return [{"text": _sentence(reason), "links": list(_links(run, reason))} for reason in waiting_on or ()]
+
+
+def _links(run: Run, reason: Reason) -> Iterator[tuple[str, str]]:
+    if reason.get("kind") == "approval" and "node" in reason:
+        yield "Decide", f"{reverse('dashboard-run-node', args=[run.pk, reason['node']])}#decide"
+    if reason.get("kind") == "run" and parse_uuid(str(reason.get("run_id"))):
+        yield "Open that run", reverse("dashboard-run", args=[reason["run_id"]])
+    if reason.get("kind") == "agent" and (agent := reason.get("runtime_agent_id")):
+        yield "See the agent", address("dashboard-agent", agent)
+    if reason.get("kind") == "limit":
+        for holder in (each for each in reason.get("holders", ())[:_HOLDERS] if parse_uuid(str(each))):
+            yield f"run …{short_id(holder)}", reverse("dashboard-run", args=[holder])
 
 
 def _sentence(reason: Reason) -> str:

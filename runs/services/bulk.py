@@ -22,6 +22,10 @@ from runs.states import ACTIVE_RUN, RunStatus
 MOST_RETRIED: Final = 1000  # of one call
 RETRIABLE: Final = (RunStatus.FAILED, RunStatus.CANCELLED)
 _BATCH: Final = 100
+_COLUMNS: Final = {
+    "created_before": "created_at__lt", "created_after": "created_at__gt", "job": "job_fire__job",
+    "text": "inputs__prompt__icontains", "created_by": "created_by__startswith", "priority": "priority__gte",
+}  # fmt: skip
 Act = Callable[[Actor, uuid.UUID], bool]
 
 
@@ -33,6 +37,11 @@ class Selection(TypedDict, total=False):
     created_before: datetime
     created_after: datetime
     job: uuid.UUID
+    text: str  # within the prompt
+    created_by: str  # an actor, or the kind of one
+    priority: int  # at least
+    forked_from: uuid.UUID
+    parent: uuid.UUID
 
 
 class Outcome(NamedTuple):
@@ -70,11 +79,10 @@ def retry_runs(*, actor: Actor, dry_run: bool = False, **selection: Unpack[Selec
 
 def select(actor: Actor, **selection: Unpack[Selection]) -> QuerySet[Run]:
     """The org's runs that the selection names. Raises NotFound for a job that is not there."""
-    columns = {"created_before": "created_at__lt", "created_after": "created_at__gt", "job": "job_fire__job"}
     job_id = selection.get("job")
     if job_id is not None and not Job.objects.for_org(actor.org_id).filter(pk=job_id).exists():
         raise NotFound(f"There is no job {str(job_id)!r}.")
-    conditions = {columns.get(name, name): value for name, value in selection.items()}
+    conditions = {_COLUMNS.get(name, name): value for name, value in selection.items()}
     return Run.objects.for_org(actor.org_id).filter(**conditions)
 
 

@@ -73,6 +73,7 @@ def test_created_after_leaves_out_the_moment_itself(alice: Person, four: list[Ru
         "status=done",
         "stauts=queued",
         "created_after=yesterday",
+        "created_after=0001-01-01T00:00:00%2B23:59",
         "limit=0",
         "limit=1001",
         "limit=x",

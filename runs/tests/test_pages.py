@@ -7,12 +7,13 @@ import pytest
 from django.test import Client
 
 from orchestrator.core import clock
+from orchestrator.core.errors import Unavailable
 from orchestrator.web.paging import PAGE_SIZE
 from orchestrator.web.tests.browser import faults, queries, sign_in
 from runs.engine import worker
 from runs.models import Run, RunEvent
-from runs.pages.detail import EVENTS_A_PAGE
-from runs.services import submission
+from runs.pages.detail import EVENTS_A_PAGE, TAIL
+from runs.services import cancellation, submission
 from runs.services.cancellation import cancel_run
 from runs.states import Phase, RunStatus
 
@@ -250,10 +251,16 @@ def test_another_orgs_run_is_not_there(alice: Any, mallory: Any) -> None:
     assert run.status == RunStatus.QUEUED
 
 
-@pytest.mark.parametrize("path", ["", "/new", "/{id}", "/{id}/live", "/{id}/cancel"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "/live", "/bulk", "/new", "/{id}", "/{id}/live", "/{id}/cancel", "/{id}/retry", "/{id}/replay", "/{id}/rerun",
+     "/{id}/fork", "/{id}/patches", "/{id}/patches/1/accept", "/{id}/log", "/{id}/log.json", "/{id}/workflow",
+     "/{id}/nodes/intent", "/{id}/nodes/intent/output", "/{id}/nodes/intent/approve", "/{id}/nodes/intent/reject"],
+)  # fmt: skip
 def test_strangers_are_sent_to_sign_in(alice: Any, path: str) -> None:
     path = f"/dashboard/runs{path.format(id=start(alice).pk)}"
-    answer = Client().post(path) if path.endswith("cancel") else Client().get(path)
+    writes = path.endswith(("cancel", "retry", "replay", "rerun", "accept", "approve", "reject"))
+    answer = Client().post(path) if writes else Client().get(path)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/login?next=%2Fdashboard")
 
@@ -291,7 +298,6 @@ def test_a_run_of_another_workflow_has_a_page(alice: Any) -> None:
     client = sign_in(alice)
     html = page_at(client, f"/dashboard/runs/{run.pk}")
     assert "night-shift" in html
-    assert "Start again" not in html
     assert "night-shift" in page_at(client, "/dashboard/runs")
 
 
@@ -313,7 +319,10 @@ def test_the_fragment_has_the_regions_of_the_page_as_they_are(alice: Any) -> Non
     run = start(alice)
     client = sign_in(alice)
     page, fragment = (client.get(f"/dashboard/runs/{run.pk}{path}").content.decode() for path in ("", "/live"))
-    for region in ("run-facts", "run-actions", "run-graph", "run-result", "run-output"):
+    regions = (
+        "run-facts", "run-actions", "run-waits", "run-graph", "run-nodes", "run-gantt", "run-result", "run-output"
+    )  # fmt: skip
+    for region in regions:
         assert content(page, region) == content(fragment, region)
     assert "data-final" not in fragment
     assert "csrf" not in fragment
@@ -330,22 +339,29 @@ def content(html: str, region: str) -> str:
     raise AssertionError(f"{region} is left open")
 
 
-def test_a_long_log_comes_in_pages(alice: Any) -> None:
+def test_the_page_begins_with_the_end_of_a_long_log(alice: Any) -> None:
+    run = start(alice)
+    add_events(run, TAIL + 3)
+    html = page_at(sign_in(alice), f"/dashboard/runs/{run.pk}")
+    assert html.count('<li id="event-') == TAIL
+    assert f'data-last="{TAIL + 2}"' in html
+    assert "See it from the start" in html
+
+
+def test_who_was_away_for_long_gets_the_log_in_pages(alice: Any) -> None:
     run = start(alice)
     add_events(run, EVENTS_A_PAGE + 3)
     client = sign_in(alice)
-    first = page_at(client, f"/dashboard/runs/{run.pk}")
-    assert first.count('<li id="event-') == EVENTS_A_PAGE
-    assert f'href="?after={EVENTS_A_PAGE - 1}"' in first
-    assert "data-more" in first
-    second = page_at(client, f"/dashboard/runs/{run.pk}?after={EVENTS_A_PAGE - 1}")
-    assert second.count('<li id="event-') == 3
-    assert "data-more" not in second
+    first, second = (
+        client.get(f"/dashboard/runs/{run.pk}/live?after={after}").content.decode() for after in (-1, EVENTS_A_PAGE - 1)
+    )
+    assert (first.count('<li id="event-'), "data-more" in first) == (EVENTS_A_PAGE, True)
+    assert (second.count('<li id="event-'), "data-more" in second) == (3, False)
 
 
 @pytest.mark.parametrize("after", ["x", "-2", "1" * 20, "", "\uff11"])
 def test_a_place_that_is_none(alice: Any, after: str) -> None:
-    answer = sign_in(alice).get(f"/dashboard/runs/{start(alice).pk}", {"after": after})
+    answer = sign_in(alice).get(f"/dashboard/runs/{start(alice).pk}/live", {"after": after})
     assert answer.status_code == 404
 
 
@@ -360,7 +376,7 @@ def test_the_queries_of_the_list_do_not_grow(alice: Any, path: str) -> None:
     few = queries(lambda: client.get(url))
     add_runs(run, 200)
     assert queries(lambda: client.get(url)) == few
-    assert few <= 6
+    assert few <= 8
 
 
 @pytest.mark.parametrize("path", ["", "/live"])
@@ -371,7 +387,7 @@ def test_the_queries_of_a_run_do_not_grow(alice: Any, path: str) -> None:
     few = queries(lambda: client.get(url))
     add_events(run, 200)
     assert queries(lambda: client.get(url)) == few
-    assert few <= 8
+    assert few <= 12
 
 
 def test_a_cancelled_runs_page_costs_the_same_for_every_canceller(alice: Any, bob: Any) -> None:
@@ -381,3 +397,44 @@ def test_a_cancelled_runs_page_costs_the_same_for_every_canceller(alice: Any, bo
     few = queries(lambda: client.get(f"/dashboard/runs/{run.pk}"))
     cancel_run(actor=bob.actor, run_id=run.pk)
     assert queries(lambda: client.get(f"/dashboard/runs/{run.pk}")) <= few
+
+
+# --- what else the page of a run tells --------------------------------------------------------------------------------
+
+
+def test_each_box_of_the_graph_leads_to_the_row_of_its_node(alice: Any) -> None:
+    html = page_at(sign_in(alice), f"/dashboard/runs/{finish(start(alice)).pk}")
+    for node in ("intent", "planner", "responder"):
+        assert f'<a href="#node-{node}"' in html
+        assert f'<tr id="node-{node}"' in html
+
+
+def test_the_time_of_the_nodes_is_drawn(alice: Any) -> None:
+    run = start(alice)
+    client = sign_in(alice)
+    assert "No node has started yet." in page_at(client, f"/dashboard/runs/{run.pk}")
+    assert "intent: attempt 1, completed" in page_at(client, f"/dashboard/runs/{finish(run).pk}")
+
+
+def test_of_a_very_long_log_the_nodes_own_times_are_drawn(alice: Any) -> None:
+    run = finish(start(alice))
+    Run.objects.filter(pk=run.pk).update(next_sequence=5000)
+    assert "intent: attempt 1, completed" in page_at(sign_in(alice), f"/dashboard/runs/{run.pk}")
+
+
+def test_runs_within_a_run_and_the_run_around_them_lead_to_each_other(alice: Any) -> None:
+    outer, inner = start(alice), start(alice)
+    Run.objects.filter(pk=inner.pk).update(parent=outer, parent_node="planner")
+    client = sign_in(alice)
+    assert f'href="/dashboard/runs/{outer.pk}#node-planner"' in page_at(client, f"/dashboard/runs/{inner.pk}")
+    html = page_at(client, f"/dashboard/runs/{outer.pk}")
+    assert f'href="/dashboard/runs/{inner.pk}"' in html
+    assert str(inner.pk) in page_at(client, f"/dashboard/runs?parent={outer.pk}")
+
+
+def test_a_refusal_of_the_platform_is_no_message_but_an_error_page(alice: Any, monkeypatch: Any) -> None:
+    def fail(**_: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(cancellation, "cancel_run", fail)
+    assert sign_in(alice).post(f"/dashboard/runs/{start(alice).pk}/cancel").status_code == 503
