@@ -1,0 +1,1 @@
+"""/dashboard/workflows: the pages of workflows and their versions."""
