@@ -22,7 +22,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && cp $(1) $(VENV)/; }
 endef
 
-.PHONY: help run run-cluster test test-sqlite test-postgres test-thread test-events lint format types bench lock seed clean \
+.PHONY: help run run-cluster test test-sqlite test-browser test-postgres test-thread test-events lint format types bench lock vendor screenshots seed clean \
 	install-backend install-dev setup-db db-upgrade dev-backend compose-up compose-down
 
 help:  ## Lists the targets
@@ -55,10 +55,13 @@ compose-down:  ## Stops the containers; their data stays
 
 # --- test it ---------------------------------------------------------------------------------------------------------
 
-test: test-sqlite test-postgres  ## The whole suite on SQLite, then on PostgreSQL and Redis; needs no server
+test: test-sqlite test-browser test-postgres  ## The whole suite on SQLite, in Chromium, on PostgreSQL and Redis; needs no server
 
-test-sqlite: install-dev  ## The suite on SQLite
-	$(SQLITE) $(PYTEST)
+test-sqlite: install-dev  ## The suite on SQLite, without what needs a browser
+	$(SQLITE) $(PYTEST) -m "not browser"
+
+test-browser: install-dev  ## The journeys of users, and every page by axe-core and html-validate, in Chromium
+	$(SQLITE) $(PYTEST) -m browser tests/e2e tests/pages
 
 test-postgres: install-dev  ## The suite on PostgreSQL and Redis: those of DATABASE_URL and REDIS_URL, else its own
 	$(PYTEST) -p tests.servers
@@ -83,6 +86,9 @@ format: install-dev  ## Lets ruff and djlint mend what they can
 types: install-dev  ## mypy
 	DEBUG=true $(BIN)/python -m mypy $(ROOMS)
 
+screenshots: install-dev  ## Takes pictures of every page for docs/img
+	$(BIN)/python -m tests.pages.screenshots
+
 bench: install-dev  ## Measures the figures of docs/performance.md
 	$(BIN)/python -m bench
 
@@ -104,6 +110,10 @@ lock: install-dev  ## Pins requirements*.in in requirements*.txt, with hashes
 	$(BIN)/uv pip compile --quiet $(LOCK) requirements-dev.in -o requirements-dev.txt
 LOCK := --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
+vendor:  ## Copies icons, base styles and checkers of pages from npm; only this needs npm
+	npm ci --ignore-scripts
+	node tests/vendor/build.mjs
+
 clean:  ## Removes caches and what tests left; never data/ or .venv
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis staticfiles test-results
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis staticfiles test-results node_modules
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

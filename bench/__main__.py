@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from bench import agents, brokered, engine, http, runs, streams, versions
+from bench import agents, brokered, engine, http, pages, runs, streams, versions
 from bench.load import Result
 from bench.server import Server, serving
 
@@ -102,23 +102,47 @@ def bench_celery() -> None:
         _show_fan_outs(found)
 
 
+def bench_pages() -> int:
+    """Lists the slow ones and those that answer something else; how many are too slow or wrong."""
+    timed = list(pages.measured())
+    wrong = [found for found in timed if not found.fits]
+    for found in sorted(timed, key=lambda found: -found.p95):
+        if found.fits and found.p95 < pages.SHOWN_MS:
+            continue
+        said = "" if found.fits else f"   NOT under {pages.MOST_MS} ms: {found.status}"
+        times = f"p50 {found.p50:6.1f} ms   cpu {found.cpu:6.1f} ms"
+        note = f"{times}   {found.kilobytes:6.0f} KiB   {found.path}{said}"
+        line("page", f"p95 {found.p95:.0f} ms", note)
+    note = f"of {len(timed)}, each asked {pages.TIMES} times"
+    line(f"pages not under {pages.MOST_MS} ms", str(len(wrong)), note)
+    return len(wrong)
+
+
 def _show_fan_outs(found: Mapping[str, float]) -> None:
     mapped = f"mapped over {engine.WIDE:,} items {found['mapped_seconds']:.2f} s"
     line(f"fan-out to {engine.WIDE:,} nodes", f"{found['fan-out_seconds']:.2f} s", mapped)
 
 
 SERVED = {"idle": bench_idle, "http": bench_http, "runs": bench_runs, "streams": bench_streams, "agents": bench_agents}
-ALONE = {"engine": bench_engine, "celery": bench_celery, "versions": bench_versions}
+ALONE: dict[str, Callable[[], int | None]] = {
+    "engine": bench_engine,
+    "celery": bench_celery,
+    "versions": bench_versions,
+    "pages": bench_pages,
+}
 
 
-def main() -> None:
+def main() -> int:
+    """How many pages are too slow; the other parts only tell."""
+    slow = 0
     for name in sys.argv[1:] or (*SERVED, *ALONE):
         if name in ALONE:
-            ALONE[name]()
+            slow += ALONE[name]() or 0
             continue
         with serving() as server:
             SERVED[name](server)
+    return slow
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(min(main(), 1))

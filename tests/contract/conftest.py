@@ -7,6 +7,8 @@ import pytest
 
 from agents.services import logs
 from conftest import Person
+from runs.models import Run
+from runs.tests.steps import claim, step
 from tests.contract.routes import Route
 
 MARK = "only-alices-org-may-read-this"
@@ -35,6 +37,8 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
     logs.report(org_id=alice.org.id, component="tests", level="INFO", message=MARK)
     run = made("/api/v1/runs", {"prompt": f"Plan a trip to Paris ({MARK})"})["run_id"]
     proposed = {"operations": operations, "propose": True}
+    patch_number = str(made(f"/api/v1/runs/{run}/patches", proposed)["number"])
+    step(claim(Run.objects.get(pk=run)))  # its first node has an output
     second = made("/api/v1/collab/tasks", {"title": f"{MARK}, at work"})["id"]
     return {
         "tag": workflow["tag"],
@@ -48,7 +52,9 @@ def estate(alice: Person, bob: Person) -> Mapping[str, str]:
         "job_id": made("/api/v1/jobs", {"name": MARK, "cron": "@hourly", "inputs": {"prompt": MARK}})["id"],
         "run_id": run,
         "node": "intent",
-        "number": str(made(f"/api/v1/runs/{run}/patches", proposed)["number"]),
+        "number": patch_number,
+        "decision": "accept",
+        "form": "ndjson",
         "key_id": made("/api/v1/api-keys", {"name": MARK, "scopes": ["read"]})["id"],
         "member_id": alice.client.get("/api/v1/members").json()["items"][0]["id"],
         "organization_id": str(alice.org.id),

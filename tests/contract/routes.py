@@ -29,6 +29,7 @@ class Route:
 
     template: str
     view: Any
+    name: str = ""
 
     def __str__(self) -> str:
         return self.template
@@ -103,7 +104,7 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[Route]:
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, path)
         elif isinstance(pattern, URLPattern):
-            yield Route(_template(path), pattern.callback)
+            yield Route(_template(path), pattern.callback, pattern.name or "")
 
 
 def _template(path: str) -> str:

@@ -57,14 +57,14 @@ class Databases:
         self._template = self._empty("template")
         prepare(self._template)
 
-    def make(self) -> str:
-        """A new one's DATABASE_URL."""
+    def make(self, like: str = "") -> str:
+        """A new one's DATABASE_URL; with what is in the one at ``like``, which nobody is connected to."""
         self._count += 1
-        name = f"process_{os.getpid()}_{self._count}"
+        name, like = f"process_{os.getpid()}_{self._count}", like or self._template
         if not self._postgres:
-            shutil.copy(self._template.removeprefix("sqlite:///"), self._folder / f"{name}.db")
+            shutil.copy(like.removeprefix("sqlite:///"), self._folder / f"{name}.db")
             return f"sqlite:///{self._folder / name}.db"
-        return self._empty(name, f'TEMPLATE "{urlsplit(self._template).path[1:]}"')
+        return self._empty(name, f'TEMPLATE "{urlsplit(like).path[1:]}"')
 
     def drop(self) -> None:
         for name in reversed(self._made):
