@@ -10,7 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from conftest import Person
-from runs.admin import limits as admin_limits
 from runs.models import OrgLimits, Run, Slot
 from runs.nodes.base import NodeResult
 from runs.services.waiting import waiting_on
@@ -100,4 +99,3 @@ def test_operators_see_who_holds_what(alice: Person) -> None:
     slots = admin.site.get_model_admin(Slot)
     assert not slots.has_add_permission(request)
     assert not slots.has_change_permission(request)
-    assert admin_limits.SlotAdmin.ordering[0] == "org"
