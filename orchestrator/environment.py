@@ -217,7 +217,10 @@ def _sqlite(env: Environment, path: str) -> dict[str, Any]:
 def _postgres(parts: Mapping[str, Any]) -> dict[str, Any]:
     options = dict(parts.get("OPTIONS", {}))
     options.setdefault("connect_timeout", 5)
-    options.setdefault("options", "-c statement_timeout=5000 -c lock_timeout=5000")
+    # The last: a process that is stopped within a transaction must not keep the rows that it has locked (the head of an
+    # org's log is one) from everybody for as long as it sleeps. Its late commit finds no connection, as after a crash.
+    limits = ("statement_timeout=5000", "lock_timeout=5000", "idle_in_transaction_session_timeout=20000")
+    options.setdefault("options", " ".join(f"-c {limit}" for limit in limits))
     # Every thread that asks the database is long-lived and counted, so one kept connection each is the whole pool.
     return {
         **parts,
