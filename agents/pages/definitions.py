@@ -12,6 +12,7 @@ from agents.pages.forms import AgentForm, written
 from agents.services.definitions import archive_agent, create_agent, update_agent
 from orchestrator.core.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
 from orchestrator.core.ids import parse_uuid
+from orchestrator.core.numbers import parse_number
 from orchestrator.events.models import Event
 from orchestrator.identity.actors import Actor
 from orchestrator.web import conflicts
@@ -98,11 +99,11 @@ def edit(request: HttpRequest, actor: Actor, agent_id: str) -> HttpResponse:
 def archive(request: HttpRequest, actor: Actor, agent_id: str) -> HttpResponse:
     """Take the definition out of use, if it is still at ``?version=`` and no instance of it lives."""
     agent = _find(actor, agent_id)
-    raw = request.GET.get("version", "")
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+    version = parse_number(request.GET.get("version", ""))
+    if version is None:
         raise ValidationFailed("The form does not say which version it is about. Load the page again.")
     try:
-        archive_agent(actor=actor, agent_id=agent.pk, version=int(raw))
+        archive_agent(actor=actor, agent_id=agent.pk, version=version)
         messages.success(request, f"{agent.name} is archived. Its history stays, and its name is free.")
     except Conflict as error:
         messages.error(request, error.message)

@@ -30,6 +30,11 @@ def uuid7_at(moment: datetime, bits: int) -> uuid.UUID:
     return _uuid(_tick((moment - _EPOCH) // _MICROSECOND * 1000), bits)
 
 
+def first_id(moment: datetime) -> uuid.UUID:
+    """The least id of that millisecond (RFC 9562 §5.7), and at the least zero: ids as large were made then or later."""
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
 def _tick(nanoseconds: int) -> int:
     # 48 bits of milliseconds and 12 bits of the fraction of one: a tick is about a quarter of a microsecond.
     return (nanoseconds // 1_000_000 << 12) | ((nanoseconds % 1_000_000 << 12) // 1_000_000)

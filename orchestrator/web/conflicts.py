@@ -14,6 +14,7 @@ from django import forms
 from django.http import QueryDict
 
 from orchestrator.core.errors import ValidationFailed
+from orchestrator.core.numbers import parse_number
 from orchestrator.events.models import Event
 from orchestrator.identity.actors import Actor
 from orchestrator.web.people import Names
@@ -47,15 +48,15 @@ class Difference:
 
 def opened(posted: QueryDict) -> Opened:
     """What the posted form says of itself; what makes no sense of the base is left out. Raises ValidationFailed."""
-    raw = posted.get("version", "")
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+    version = parse_number(posted.get("version", ""))
+    if version is None:
         raise ValidationFailed("The form does not say which version it was opened at. Open it again.")
     try:
         base = orjson.loads(posted.get("base") or "{}")
     except orjson.JSONDecodeError:
         base = {}
     known = base.items() if isinstance(base, dict) else ()
-    return Opened(int(raw), {name: value for name, value in known if isinstance(value, str)})
+    return Opened(version, {name: value for name, value in known if isinstance(value, str)})
 
 
 def picked(posted: QueryDict, now: Texts) -> QueryDict:

@@ -16,6 +16,7 @@ from orchestrator.api.serializers import StrictSerializer
 from orchestrator.api.viewsets import BaseViewSet
 from orchestrator.core import clock
 from orchestrator.core.errors import NotFound
+from orchestrator.core.numbers import parse_number
 from runs.models import Run, RunPatch
 from runs.services import patches
 from runs.states import PatchState
@@ -132,8 +133,8 @@ class RunPatchViewSet(BaseViewSet):
 
     def found(self, run_id: str, number: str) -> RunPatch:
         """Raises NotFound."""
-        run, is_number = self.run(run_id), number.isascii() and number.isdigit() and len(number) < 10
-        patch: RunPatch | None = RunPatch.objects.filter(run=run, number=int(number)).first() if is_number else None
+        run, wanted = self.run(run_id), parse_number(number)
+        patch: RunPatch | None = RunPatch.objects.filter(run=run, number=wanted).first() if wanted is not None else None
         if patch is None:
             raise NotFound
         return patch

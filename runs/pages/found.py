@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ids import parse_uuid
+from orchestrator.core.numbers import parse_number
 from orchestrator.identity.actors import Actor
 from runs.models import Run
 
@@ -29,9 +30,10 @@ def number_in(request: HttpRequest, name: str, otherwise: int = -1) -> int:
     raw = request.GET.get(name, str(otherwise))
     if raw == str(otherwise):
         return otherwise
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+    place = parse_number(raw)
+    if place is None:
         raise NotFound("There is no such place here.")
-    return int(raw)
+    return place
 
 
 def attempt(request: HttpRequest, act: Callable[[], str]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.urls import reverse
 
 from orchestrator.core import clock
+from orchestrator.core.ids import first_id
 from orchestrator.identity.actors import Actor
 from orchestrator.web import charts
 from orchestrator.web.charts import Values
@@ -46,7 +47,7 @@ def failures(actor: Actor, limit: int) -> list[Need]:
     """The last runs that failed within a day, of those that were made within a week: their ids are an end to search."""
     now = clock.now()
     failed = Run.objects.for_org(actor.org_id).filter(
-        status=RunStatus.FAILED, pk__gte=statistics.first_id(now - _WEEK), finished_at__gte=now - _DAY
+        status=RunStatus.FAILED, pk__gte=first_id(now - _WEEK), finished_at__gte=now - _DAY
     )
     told = failed.order_by("-pk").values_list("pk", "workflow", "inputs__prompt", "error__message", "finished_at")
     rows = [(*row[:3], str(row[3] or "")[:200], row[4]) for row in told[:limit]]

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from orchestrator.core.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
+from orchestrator.core.numbers import parse_number
 from orchestrator.identity.actors import Actor
 from orchestrator.web.access import page
 from orchestrator.web.people import Names
@@ -51,13 +52,14 @@ def run_patches(request: HttpRequest, actor: Actor, run_id: str) -> HttpResponse
 def decide(request: HttpRequest, actor: Actor, run_id: str, number: str, decision: str) -> HttpResponse:
     """Accept or reject what is proposed; take back what was accepted last."""
     run = run_of(actor, run_id)
-    if decision not in _DECISIONS or not (number.isascii() and number.isdigit() and len(number) < 10):
+    wanted = parse_number(number)
+    if decision not in _DECISIONS or wanted is None:
         raise NotFound
     act, said = _DECISIONS[decision]
     comment = request.POST.get("comment", "").replace("\x00", "")[:1000]
 
     def done() -> str:
-        patch = act(actor=actor, run_id=run.pk, number=int(number), comment=comment)
+        patch = act(actor=actor, run_id=run.pk, number=wanted, comment=comment)
         return f"Patch {patch.number} is {said}."
 
     attempt(request, done)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from orchestrator.core import clock, sql
+from orchestrator.core.ids import first_id
 from runs.states import RunStatus
 
 HOURS: Final = 24
@@ -133,11 +134,6 @@ def _at_share(durations: Mapping[float, int], share: float) -> float | None:
         if passed >= wanted:
             return took
     return None
-
-
-def first_id(moment: datetime) -> uuid.UUID:
-    """The least UUIDv7 of that millisecond (RFC 9562 §5.7)."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:

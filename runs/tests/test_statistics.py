@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core import clock
+from orchestrator.core.ids import first_id
 from orchestrator.web.tests.browser import queries
 from runs.models import Run
 from runs.pages import statistics
@@ -31,7 +32,7 @@ def add(like: Run, hours_ago: float, took: float | None, status: str = RunStatus
     """A run that was made then, and took so many seconds."""
     made = clock.now() - timedelta(hours=hours_ago)
     Run.objects.create(
-        id=uuid.UUID(int=statistics.first_id(made).int | secrets.randbits(72)), org_id=like.org_id,
+        id=uuid.UUID(int=first_id(made).int | secrets.randbits(72)), org_id=like.org_id,
         workflow=like.workflow, artifact_id=like.artifact_id, snapshot_id=like.snapshot_id,
         created_by="system", status=status, created_at=made, started_at=made,
         finished_at=made + timedelta(seconds=took) if took is not None else None,

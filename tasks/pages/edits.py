@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from orchestrator.core.errors import Conflict, InvalidTransition, PreconditionFailed, ValidationFailed
+from orchestrator.core.numbers import parse_number
 from orchestrator.identity.actors import Actor
 from orchestrator.web import conflicts
 from orchestrator.web.access import page
@@ -130,10 +131,10 @@ def _meanwhile(actor: Actor, task: Task, version: int) -> str:
 
 def _version(request: HttpRequest) -> int:
     """The version in the address, as the person saw it. Raises ValidationFailed."""
-    raw = request.GET.get("version", "")
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+    version = parse_number(request.GET.get("version", ""))
+    if version is None:
         raise ValidationFailed("The form does not say which version of the task it is about. Load the page again.")
-    return int(raw)
+    return version
 
 
 def _form_page(request: HttpRequest, task: Task, form: TaskForm, seen: Opened, status: int = 200) -> HttpResponse:

@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import parse_uuid
+from orchestrator.core.numbers import parse_number
 from orchestrator.events import services as events
 from orchestrator.identity.actors import Actor
 from orchestrator.web.access import page
@@ -76,6 +77,7 @@ def _table(request: HttpRequest, actor: Actor) -> dict[str, Any]:
 def _before(request: HttpRequest) -> int | None:
     """The place in the log that ``?before=`` names. Raises NotFound."""
     raw = request.GET.get("before", "")
-    if raw and not (raw.isascii() and raw.isdigit() and len(raw) < 19):
+    place = parse_number(raw, digits=18)
+    if raw and place is None:
         raise NotFound("There is no such place in the task's history.")
-    return int(raw) if raw else None
+    return place

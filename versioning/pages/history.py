@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from orchestrator.core.errors import NotFound
+from orchestrator.core.numbers import parse_number
 from orchestrator.identity.actors import Actor
 from orchestrator.web.access import page
 from orchestrator.web.paging import PAGE_SIZE
@@ -38,9 +39,10 @@ def history_page(request: HttpRequest, actor: Actor, tag: str) -> HttpResponse:
 def _moves(tag: Tag, before: str) -> list[TagMove]:
     rows = TagMove.objects.filter(tag=tag).select_related("to_artifact").order_by("-number")
     if before:
-        if not (before.isascii() and before.isdigit() and len(before) < 10):
+        place = parse_number(before)
+        if place is None:
             raise NotFound("There is no such place in the history.")
-        rows = rows.filter(number__lt=int(before))
+        rows = rows.filter(number__lt=place)
     return list(rows[: PAGE_SIZE + 1])
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
+from orchestrator.core.ids import first_id
+
 _EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC)  # ids that a seed fixes are smaller than any that was made
 
 
@@ -68,11 +70,6 @@ def period_in(params: Mapping[str, Any], field: str) -> Period:
         raise ValueError("a year without rows")
     _ = found.start  # a thirteenth month is a ValueError, too
     return found
-
-
-def first_id(moment: datetime) -> uuid.UUID:
-    """The smallest id of that millisecond or later."""
-    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def moment_of(made: uuid.UUID) -> datetime:

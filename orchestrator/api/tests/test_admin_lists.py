@@ -9,6 +9,7 @@ from django.test import Client
 
 from conftest import Person, make_person
 from orchestrator.api.admin import changelist, moments
+from orchestrator.core.ids import first_id
 from orchestrator.events.models import Event
 from orchestrator.identity.models import Organization, User
 
@@ -16,7 +17,7 @@ LIST = "/admin/events/event/"
 
 
 def event(person: Person, name: str, day: str = "2026-03-04") -> Event:
-    made = moments.first_id(datetime.fromisoformat(f"{day}T12:00:00Z")).int | uuid.uuid4().int >> 60
+    made = first_id(datetime.fromisoformat(f"{day}T12:00:00Z")).int | uuid.uuid4().int >> 60
     seq = Event.objects.filter(org=person.org).count() + 1000
     return Event.objects.create(id=uuid.UUID(int=made), org=person.org, seq=seq, event=name, target="t", actor="a")
 
@@ -29,7 +30,7 @@ def page(client: Client, query: str = "") -> str:
 
 def test_an_id_has_its_moment() -> None:
     noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
-    assert moments.moment_of(moments.first_id(noon)) == noon
+    assert moments.moment_of(first_id(noon)) == noon
 
 
 def test_dates_lead_from_years_to_days(alice: Person, desk: Client) -> None:
@@ -71,7 +72,7 @@ def test_few_organizations_are_offered_of_many(desk: Client) -> None:
 
 def test_words_are_looked_for_in_the_newest(alice: Person, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ids never go back: where an earlier test has set the clock on, all that is made later lies in that future.
-    ahead = Event.objects.filter(pk__gt=moments.first_id(datetime(2039, 12, 31, tzinfo=UTC))).count()
+    ahead = Event.objects.filter(pk__gt=first_id(datetime(2039, 12, 31, tzinfo=UTC))).count()
     monkeypatch.setattr(changelist, "WINDOW", 2 + ahead)
     for name in ("needle_old", "needle_new", "other"):
         event(alice, name, "2040-01-01" if name != "needle_old" else "2039-01-01")

@@ -11,6 +11,7 @@ from orchestrator.api.idempotency import idempotent
 from orchestrator.api.lists import Listing
 from orchestrator.api.viewsets import BaseViewSet
 from orchestrator.core.errors import NotFound
+from orchestrator.core.numbers import parse_number
 from orchestrator.events import services
 from orchestrator.events.api.filters import EventFilter
 from orchestrator.events.api.serializers import AppendEvent, EventBody, event_json
@@ -39,9 +40,8 @@ class EventViewSet(BaseViewSet):
     def retrieve(self, request: Request, seq: str) -> Response:
         """One event by its seq."""
         self.no_parameters()
-        row = (
-            self.list_rows(self.actor.org_id).filter(seq=int(seq)).first() if seq.isdigit() and len(seq) < 19 else None
-        )
+        place = parse_number(seq, digits=18)
+        row = None if place is None else self.list_rows(self.actor.org_id).filter(seq=place).first()
         if row is None:
             raise NotFound
         return self.resource(event_json(row))

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
 from orchestrator.core.errors import NotFound
+from orchestrator.core.numbers import parse_number
 from orchestrator.events.models import Event
 from orchestrator.identity.actors import Actor
 from orchestrator.web.paging import edge_of
@@ -116,6 +117,7 @@ def _reach(edge: int | None, order: str) -> float:
 
 def number(text: str) -> int:
     """A place in the log. Raises NotFound."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    place = parse_number(text, digits=18)
+    if place is None:
         raise NotFound("There is no such place in the log.")
-    return int(text)
+    return place
